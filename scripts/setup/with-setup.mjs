@@ -16,7 +16,10 @@ await setUpOrExit()
 
 // `--import tsx` alone would be looked up from the current folder, which may be any.
 const loader = pathToFileURL(createRequire(path.join(projectRoot, 'package.json')).resolve('tsx')).href
-const child = spawn(process.execPath, ['--import', loader, path.resolve(projectRoot, script), ...args], { stdio: 'inherit' })
+const child = spawn(process.execPath, ['--import', loader, path.resolve(projectRoot, script), ...args], {
+  stdio: 'inherit',
+  env: { ...process.env, TSX_TSCONFIG_PATH: path.join(projectRoot, 'tsconfig.json') },
+})
 
 // Ctrl-C in a terminal reaches the child by itself; handing it on would deliver it twice, and a second Ctrl-C means "at once".
 const isTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY)
