@@ -1,0 +1,68 @@
+/**
+ * Where an op comes from: the user's call site, kept as an unformatted stack until somebody asks (capturing is cheap,
+ * formatting is not), the `scope(...)` it was built in, or a place in a text file.
+ */
+export interface CallSite {
+  readonly function: string | undefined
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export class Location {
+  /** Scope path, outermost first, joined by `/`; empty at top level. */
+  readonly scope: string
+  readonly #stack: { stack?: string } | undefined
+  readonly #file: CallSite | undefined
+  #site: CallSite | undefined | null = null
+
+  private constructor(scope: string, stack: { stack?: string } | undefined, file: CallSite | undefined) {
+    this.scope = scope
+    this.#stack = stack
+    this.#file = file
+  }
+
+  /** A location made of a captured stack. */
+  static fromStack(scope: string, stack: { stack?: string }): Location {
+    return new Location(scope, stack, undefined)
+  }
+
+  /** A location inside a text file. Lines and columns count from 1. */
+  static inFile(file: string, line: number, column: number, name?: string): Location {
+    return new Location('', undefined, { function: name, file, line, column })
+  }
+
+  /** The innermost frame that is not Engram's own. */
+  get callSite(): CallSite | undefined {
+    if (this.#file) return this.#file
+    if (this.#site === null) this.#site = this.#stack?.stack === undefined ? undefined : userFrame(this.#stack.stack)
+    return this.#site
+  }
+
+  /** `attend (model.ts:41:12) in layer3`, or undefined if nothing is known. */
+  describe(): string | undefined {
+    const site = this.callSite
+    const scope = this.scope ? `in ${this.scope}` : ''
+    if (!site) return scope || undefined
+    const place = `${site.file}:${site.line}:${site.column}`
+    return (site.function ? `${site.function} (${place})` : place) + (scope ? ` ${scope}` : '')
+  }
+}
+
+/** Rooms of the compiler itself: their frames never are "the user's line". Models and layers are written in the DSL, so they may be. */
+const compilerRooms = new Set(['ir', 'trace', 'ops', 'lib', 'autodiff', 'program', 'text', 'verify', 'interpret', 'knn', 'index'])
+const here = import.meta.url.replace(/ir\/location\.[jt]s.*$/, '')
+const herePath = here.replace(/^file:\/\//, '')
+
+function userFrame(stack: string): CallSite | undefined {
+  for (const line of stack.split('\n')) {
+    const match = /^\s+at (?:async )?(?:(.*?) \()?((?:file:\/\/)?[^()]*?):(\d+):(\d+)\)?$/.exec(line)
+    if (!match) continue
+    const [, name, rawFile, row, column] = match
+    if (rawFile.startsWith('node:')) continue
+    const file = rawFile.replace(/^file:\/\//, '').replace(/\?.*$/, '')
+    if (file.startsWith(herePath) && compilerRooms.has(file.slice(herePath.length).split(/[/.]/)[0])) continue
+    return { function: name?.replace(/^(?:Object|Module)\./, ''), file, line: Number(row), column: Number(column) }
+  }
+  return undefined
+}

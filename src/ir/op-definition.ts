@@ -1,0 +1,132 @@
+import type { Assembly } from './assembly.ts'
+import type { Attribute } from './attributes.ts'
+import type { HostArray } from './host-array.ts'
+import type { Func, Module, Operation, Region, Tensor, Value } from './module.ts'
+import type { Type } from './types.ts'
+
+/**
+ * What an op is: everything the passes know about it. There is one such object per op, made by `defineOp` in `ops/`.
+ */
+export interface OpDefinition<A extends AttributeCodecs = any> {
+  /** With its dialect: `stablehlo.add`. */
+  readonly name: string
+  /** Names in the specification's terms; `inputs...` is variadic, `init?` optional. */
+  readonly operands: readonly string[]
+  readonly results: readonly string[]
+  readonly regions: readonly string[]
+  readonly attributes: A
+  /** The op's own text form; `generic` is MLIR's form for any op. */
+  readonly assembly: Assembly | 'generic'
+  readonly traits?: OpTraits
+  /** Result types from operands, attributes and regions; throws the op's constraint errors through `fail`. */
+  infer(context: InferContext<AttributesOf<A>>): readonly Type[]
+  /** Reference semantics. */
+  evaluate(context: EvaluateContext<AttributesOf<A>>): readonly HostValue[]
+  /** Cotangents of the operands, or why there are none. */
+  readonly vjp: VjpRule<AttributesOf<A>> | NotDifferentiable
+}
+
+export interface OpTraits {
+  /** Ends a block. */
+  readonly terminator?: boolean
+  /** Does something besides computing its results, so it may not be removed when they are not used. */
+  readonly effect?: boolean
+  /** Operands may be swapped. */
+  readonly commutative?: boolean
+}
+
+/** An attribute's TypeScript type, its printed and its parsed form. */
+export interface AttributeCodec<T> {
+  /** What is expected, for errors: `an array of integers`. */
+  readonly expected: string
+  /** The attribute may be absent (`undefined`). */
+  readonly optional?: boolean
+  /** In MLIR text as it stands in an attribute dictionary. */
+  print(value: T): string
+  /** Undefined if the attribute is not of this kind. */
+  parse(attribute: Attribute): T | undefined
+}
+export interface OptionalCodec<T> extends AttributeCodec<T> {
+  readonly optional: true
+}
+export type AttributeCodecs = Readonly<Record<string, AttributeCodec<any>>>
+
+/** The TypeScript type of an op's attributes. */
+export type AttributesOf<A extends AttributeCodecs> = {
+  readonly [K in keyof A as A[K] extends OptionalCodec<any> ? never : K]: A[K] extends AttributeCodec<infer T> ? T : never
+} & {
+  readonly [K in keyof A as A[K] extends OptionalCodec<any> ? K : never]?: A[K] extends AttributeCodec<infer T> ? T | undefined : never
+}
+
+export interface InferContext<A> {
+  readonly operands: readonly Type[]
+  readonly attributes: A
+  readonly regions: readonly Region[]
+  /** The result types that were written down or asked for; ops whose results cannot be inferred check and return them. */
+  readonly results: readonly Type[] | undefined
+  /** The function a symbol names, if the module around the op is known. */
+  lookup(symbol: string): Func | undefined
+  /** Throws an `OpError`; `rule` is the constraint's id in the specification. */
+  fail(detail: string, rule?: string): never
+}
+
+export interface HostToken { readonly kind: 'token' }
+export interface HostTuple { readonly kind: 'tuple'; readonly elements: readonly HostValue[] }
+/** A value while it is interpreted. */
+export type HostValue = HostArray | HostToken | HostTuple
+
+export interface EvaluateContext<A> {
+  readonly operation: Operation
+  readonly operands: readonly HostValue[]
+  /** The operands, all of which must be arrays. */
+  readonly arrays: readonly HostArray[]
+  readonly attributes: A
+  readonly regions: readonly Region[]
+  readonly resultTypes: readonly Type[]
+  readonly module: Module | undefined
+  /** Runs a region on values and gives what its terminator returns. */
+  run(region: Region, inputs: readonly HostValue[]): readonly HostValue[]
+  /** Runs a function of the module. */
+  call(symbol: string, inputs: readonly HostValue[]): readonly HostValue[]
+  /** State of this run that ops share, by a key of their own (random state, channels). */
+  readonly shared: Map<string, unknown>
+}
+
+/** A cotangent; null stands for zero. */
+export type Cotangent = Tensor | null
+
+export interface VjpContext<A> {
+  readonly operation: Operation
+  readonly operands: readonly Tensor[]
+  readonly results: readonly Tensor[]
+  /** One per result; never all null. */
+  readonly cotangents: readonly Cotangent[]
+  readonly attributes: A
+  readonly regions: readonly Region[]
+  /** Per operand: whether anything depends on its cotangent. A rule may return null where false. */
+  readonly needed: readonly boolean[]
+  /** Whether a value (also one captured by a region) depends on what is differentiated. */
+  isActive(value: Value): boolean
+  /** Adds to the cotangent of a value that is not an operand: one that a region captured. */
+  accumulate(value: Value, cotangent: Cotangent): void
+  /**
+   * Copies the region's operations here with `inputs` for its arguments, and walks back through the copy.
+   * Cotangents of captured values are given apart, in the order of `captured`.
+   */
+  pullback(region: Region, inputs: readonly Tensor[], cotangents: (outputs: readonly Tensor[]) => readonly Cotangent[], captured?: readonly Value[]):
+    { readonly inputs: readonly Cotangent[]; readonly captured: readonly Cotangent[] }
+  /** Puts other operations where this one stands (run inside `build`) and makes them the definition of its results. */
+  replace(build: () => readonly Tensor[]): void
+  /** Sums over axes and drops them (given by `autodiff/`, because `reduce` builds on the ops that need this). */
+  sum(operand: Tensor, axes: readonly number[]): Tensor
+  /** The function a symbol names. */
+  lookup(symbol: string): Func | undefined
+}
+export type VjpRule<A> = (context: VjpContext<A>) => readonly Cotangent[]
+
+export interface NotDifferentiable {
+  /** For the error message. */
+  readonly notDifferentiable: string
+  /** Results have no gradient by nature (integers, booleans, step functions): the cotangent is zero, not an error. */
+  readonly zero?: boolean
+}

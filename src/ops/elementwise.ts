@@ -1,0 +1,62 @@
+import { type BinaryScalars, type UnaryScalars, mapBinary, mapUnary } from '../host/elementwise.ts'
+import { Tensor } from '../ir/module.ts'
+import type { NotDifferentiable, OpDefinition, VjpRule } from '../ir/op-definition.ts'
+import type { TensorType } from '../ir/types.ts'
+import { emit } from '../trace/emit.ts'
+import { sameTypeForm } from './assembly.ts'
+import { type TensorLike, alignOperands } from './broadcast.ts'
+import { defineOp, shortOpName } from './define.ts'
+import { type ElementKind, inferSameType } from './elementwise-rules.ts'
+
+/** What element-wise ops have in common: one type for operands and result, a scalar function per kind of element. */
+
+export const numericKinds: readonly ElementKind[] = ['signed', 'unsigned', 'float', 'complex']
+export const logicalKinds: readonly ElementKind[] = ['bool', 'signed', 'unsigned']
+export const floatKinds: readonly ElementKind[] = ['float', 'complex']
+
+interface ElementwiseParts<Scalars> {
+  readonly kinds: readonly ElementKind[]
+  readonly scalars: Scalars
+  readonly commutative?: boolean
+  readonly vjp: VjpRule<{}> | NotDifferentiable
+}
+
+/** The definition of an element-wise op of one operand. */
+export const unaryOp = (name: string, { kinds, scalars, vjp }: ElementwiseParts<UnaryScalars>): OpDefinition<{}> =>
+  defineOp({
+    name: `stablehlo.${name}`,
+    operands: ['operand'],
+    results: ['result'],
+    regions: [],
+    attributes: {},
+    assembly: sameTypeForm,
+    infer: (context) => inferSameType(name, kinds, context),
+    evaluate: ({ arrays: [operand], resultTypes }) => [mapUnary(scalars, operand, resultTypes[0] as TensorType)],
+    vjp,
+  })
+
+/** The definition of an element-wise op of two operands. */
+export const binaryOp = (name: string, { kinds, scalars, commutative, vjp }: ElementwiseParts<BinaryScalars>): OpDefinition<{}> =>
+  defineOp({
+    name: `stablehlo.${name}`,
+    operands: ['lhs', 'rhs'],
+    results: ['result'],
+    regions: [],
+    attributes: {},
+    assembly: sameTypeForm,
+    traits: { commutative },
+    infer: (context) => inferSameType(name, kinds, context),
+    evaluate: ({ arrays: [lhs, rhs], resultTypes }) => [mapBinary(scalars, lhs, rhs, resultTypes[0] as TensorType)],
+    vjp,
+  })
+
+export const unaryBuilder = (definition: OpDefinition<{}>) => (operand: Tensor): Tensor =>
+  emit(definition, [operand], {}).results[0] as Tensor
+
+export const binaryBuilder = (definition: OpDefinition<{}>) => {
+  const name = shortOpName(definition.name)
+  return (lhs: TensorLike, rhs: TensorLike): Tensor => {
+    const operands = lhs instanceof Tensor && rhs instanceof Tensor && lhs.type === rhs.type ? [lhs, rhs] : alignOperands(name, [lhs, rhs])
+    return emit(definition, operands, {}).results[0] as Tensor
+  }
+}

@@ -1,0 +1,141 @@
+import { TraceError } from '../ir/errors.ts'
+import { Location } from '../ir/location.ts'
+import { type Block, Region, type Value, type Tensor } from '../ir/module.ts'
+import type { Type } from '../ir/types.ts'
+
+/**
+ * Tracing turns a TypeScript function into a region: the function runs once on symbolic tensors, and every op it calls is
+ * appended to the block of the current frame. A frame is one function or region under construction; frames nest as regions do.
+ * This room knows values and blocks but no particular op.
+ */
+export interface Frame {
+  readonly block: Block
+  /** The frame whose values can be used here too; absent for a function. */
+  readonly parent: Frame | undefined
+  /** Constants already emitted here, by type and value, so that each is emitted once. */
+  constants: Map<string, Tensor>
+  /** For errors: `body of while`. */
+  readonly what: string
+}
+
+interface TraceState {
+  frame: Frame | undefined
+  scope: string
+  /** If set, all ops get this location: those that differentiation makes belong to the op they differentiate. */
+  location: Location | undefined
+  /** The innermost function with its own differentiation rule. */
+  rule: object | undefined
+}
+const state: TraceState = { frame: undefined, scope: '', location: undefined, rule: undefined }
+
+export const isTracing = (): boolean => state.frame !== undefined
+
+/** The frame under construction; throws `TraceError` outside a trace. */
+export function currentFrame(): Frame {
+  if (!state.frame)
+    throw new TraceError('an op was called outside a trace: call it inside a function given to lower(), grad() or evaluate()', 'NOT_TRACING')
+  return state.frame
+}
+
+export const currentScope = (): string => state.scope
+export const currentRule = (): object | undefined => state.rule
+
+/** Runs `build` with a new frame; the old one is current again afterwards, also after an error. */
+export function withFrame<R>(frame: Frame, build: () => R): R {
+  const before = { ...state }
+  state.frame = frame
+  if (!frame.parent) {
+    state.scope = ''
+    state.location = undefined
+    state.rule = undefined
+  }
+  try {
+    return build()
+  } finally {
+    Object.assign(state, before)
+  }
+}
+
+/** Names the ops that `build` makes: `scope('layer3', () => ...)`. Scopes nest; the path is part of every op's location. */
+export function scope<R>(name: string, build: () => R): R {
+  const before = state.scope
+  state.scope = before ? `${before}/${name}` : name
+  try {
+    return build()
+  } finally {
+    state.scope = before
+  }
+}
+
+/** Gives all ops that `build` makes this location. */
+export function withLocation<R>(location: Location | undefined, build: () => R): R {
+  const before = state.location
+  state.location = location
+  try {
+    return build()
+  } finally {
+    state.location = before
+  }
+}
+
+/** Marks all ops that `build` makes as belonging to a differentiation rule. */
+export function withRule<R>(rule: object, build: () => R): R {
+  const before = state.rule
+  state.rule = rule
+  try {
+    return build()
+  } finally {
+    state.rule = before
+  }
+}
+
+/** Frames kept of a call site: enough to get out of derived functions to the user's line. */
+const stackDepth = 16
+
+/** The location of an op made now; the stack is captured but not formatted. `below` is left out of it with all it called. */
+export function captureLocation(below: (...args: never[]) => unknown): Location {
+  if (state.location) return state.location
+  const holder: { stack?: string } = {}
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = stackDepth
+  Error.captureStackTrace(holder, below)
+  Error.stackTraceLimit = limit
+  return Location.fromStack(state.scope, holder)
+}
+
+/** Throws `TraceError` if a value cannot be used in the current frame: it belongs to another trace or to a finished region. */
+export function checkVisible(frame: Frame, value: Value, user: string): void {
+  for (let f: Frame | undefined = frame; f; f = f.parent) if (value.block === f.block) return
+  throw new TraceError(
+    `${user}: a tensor of another trace was used (in the ${frame.what}): it left the function or region that made it. ` +
+      'Pass it in as an argument, or return it from the region',
+    'LEAKED_TENSOR',
+  )
+}
+
+/** A new region of one block, built by `build` from its arguments; `build` also ends the block. */
+export function buildRegion(
+  what: string,
+  argumentTypes: readonly Type[],
+  build: (inputs: Value[]) => void,
+  options: { isolated?: boolean } = {},
+): Region {
+  const region = Region.ofBlock(argumentTypes)
+  const parent = options.isolated ? undefined : currentFrame()
+  withFrame({ block: region.block, parent, constants: new Map(), what }, () => build(region.block.arguments))
+  return region
+}
+
+/** Runs `build` so that its ops stand before position `position` of the current block instead of at its end. */
+export function insertAt<R>(position: number, build: () => R): R {
+  const frame = currentFrame()
+  const { block, constants } = frame
+  const tail = block.operations.splice(position)
+  frame.constants = new Map()
+  try {
+    return build()
+  } finally {
+    frame.constants = constants
+    for (const operation of tail) block.operations.push(operation)
+  }
+}
