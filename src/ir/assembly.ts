@@ -15,6 +15,8 @@ export interface Assembly {
 /** What `text/` offers to a printing op. */
 export interface AssemblyPrinter {
   text(text: string): void
+  /** Goes on in a new line, as far in as the op itself. */
+  newline(): void
   value(value: Value): void
   values(values: readonly Value[]): void
   type(type: Type): void

@@ -6,6 +6,7 @@ import { compareOp } from './compare.ts'
 import { constantOp } from './constant.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
+import { reduceOp } from './reduce.ts'
 import { funcReturnOp, returnOp } from './return.ts'
 import { clampOp, selectOp } from './select.ts'
 
@@ -55,6 +56,8 @@ const definitions: readonly OpDefinition[] = [
   // constants and shape
   constantOp,
   broadcastInDimOp,
+  // reductions
+  reduceOp,
   // control
   returnOp,
   funcReturnOp,

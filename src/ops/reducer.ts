@@ -1,0 +1,108 @@
+import type { ReductionKind } from '../host/reduce.ts'
+import { dtypes } from '../ir/dtypes.ts'
+import type { Region } from '../ir/module.ts'
+import type { OpDefinition } from '../ir/op-definition.ts'
+import { type TensorType, type Type, DYNAMIC, compatibleShape, isTensorType, sameType, shortType } from '../ir/types.ts'
+import { addOp, multiplyOp } from './arithmetic.ts'
+import { andOp, orOp, xorOp } from './bitwise.ts'
+import { maximumOp, minimumOp } from './elementwise-binary.ts'
+
+/**
+ * The regions that combine two values into one, as `reduce`, `reduce_window`, `scatter`, `select_and_scatter`, `all_reduce` and
+ * `reduce_scatter` have them: their common constraints, and which of them are one plain op.
+ */
+
+/** The ops that a region of one op can be recognised by: the commutative element-wise ops of two operands. */
+export const reductionOps: ReadonlyMap<OpDefinition, ReductionKind> = new Map<OpDefinition, ReductionKind>([
+  [addOp, 'add'],
+  [multiplyOp, 'multiply'],
+  [maximumOp, 'maximum'],
+  [minimumOp, 'minimum'],
+  [andOp, 'and'],
+  [orOp, 'or'],
+  [xorOp, 'xor'],
+])
+
+/**
+ * For each result of a reducer region, the plain op of which it is `op(argument i, argument n + i)`; undefined if the region does
+ * anything else.
+ */
+export function reductionKinds(region: Region): ReductionKind[] | undefined {
+  const { block } = region
+  const terminator = block.terminator
+  const count = block.arguments.length / 2
+  if (!terminator || terminator.operands.length !== count || block.operations.length !== count + 1) return undefined
+  const kinds: ReductionKind[] = []
+  for (let i = 0; i < count; i++) {
+    const operation = terminator.operands[i].definition
+    const kind = operation && operation.block === block ? reductionOps.get(operation.definition) : undefined
+    if (!operation || !kind) return undefined
+    const [lhs, rhs] = operation.operands
+    const [a, b] = [block.arguments[i], block.arguments[count + i]]
+    if (!((lhs === a && rhs === b) || (lhs === b && rhs === a)) || !sameType(a.type, b.type)) return undefined
+    kinds.push(kind)
+  }
+  return kinds
+}
+
+/** Whether a value of one element type may be widened to another: the same kind, and no fewer bits; floats of any width. */
+export function isPromotable(from: TensorType, to: TensorType): boolean {
+  if (from.quantization || to.quantization) {
+    if (!from.quantization || !to.quantization || from.quantization.expressed !== to.quantization.expressed) return false
+    return dtypes[from.dtype].bits <= dtypes[to.dtype].bits
+  }
+  const [a, b] = [dtypes[from.dtype], dtypes[to.dtype]]
+  return a.kind === b.kind && (a.kind === 'float' || a.bits <= b.bits)
+}
+
+/** The same kind of element and compatible sizes; floats of any width count as equal if `anyFloat`. */
+function agree(a: TensorType, b: Type, anyFloat: boolean): boolean {
+  if (!isTensorType(b) || !compatibleShape(a.shape, b.shape)) return false
+  if (a.quantization || b.quantization) return sameType({ ...a, shape: [] }, { ...b, shape: [] })
+  return a.dtype === b.dtype || (anyFloat && dtypes[a.dtype].kind === 'float' && dtypes[b.dtype].kind === 'float')
+}
+
+export interface ReducerRules {
+  /** Inputs that are reduced, and the initial values. */
+  readonly inputs: readonly TensorType[]
+  readonly inits: readonly TensorType[]
+  /** Sizes that the region's arguments may have; they almost always have rank 0. */
+  readonly allowed: readonly number[]
+  /** What the region is called in messages: `body`. */
+  readonly region: string
+  /** The constraint's id: `reduce_c6`. */
+  readonly rule: string
+  fail(detail: string, rule?: string): never
+}
+
+/** Checks a reducer region and gives the types of what it accumulates. Source: specification, "reduce", constraint 6. */
+export function checkReducer(region: Region, { inputs, inits, allowed, region: name, rule, fail }: ReducerRules): TensorType[] {
+  const block = region.blocks.length === 1 ? region.block : fail(`${name} needs one block, has ${region.blocks.length}`, rule)
+  const count = inputs.length
+  const parameters = block.arguments.map((argument) => argument.type)
+  if (parameters.length !== 2 * count) fail(`${name} takes ${parameters.length} arguments, must take ${2 * count}: two for each input`, rule)
+  const returned = (block.terminator?.operands ?? []).map((operand) => operand.type)
+  if (returned.length !== count) fail(`${name} returns ${returned.length} values, must return ${count}: one for each input`, rule)
+  return returned.map((result, i) => {
+    if (!isTensorType(result)) return fail(`${name} returns ${shortType(result)}, must return tensors`, rule)
+    const [first, second] = [parameters[i], parameters[count + i]]
+    if (!agree(result, first, false)) fail(`${name} argument ${i} is ${shortType(first)}, but the matching result is ${shortType(result)}`, rule)
+    if (!agree(result, second, true))
+      fail(`${name} argument ${count + i} is ${shortType(second)}, but the matching result is ${shortType(result)}`, rule)
+    if (!compatibleShape(inits[i].shape, result.shape))
+      fail(`${name} returns ${shortType(result)}, the matching initial value is ${shortType(inits[i])}: the shapes differ`, rule)
+    if (!isPromotable(inits[i], result))
+      fail(`initial value ${shortType(inits[i])} cannot be promoted to ${shortType(result)}, which ${name} returns`, rule)
+    const argument = second as TensorType
+    if (!isPromotable(inputs[i], argument))
+      fail(`elements of ${shortType(inputs[i])} cannot be promoted to ${shortType(argument)}, which ${name} takes as argument ${count + i}`, rule)
+    let next = 0
+    for (const size of allowed) {
+      const want = argument.shape[next]
+      if (next < argument.shape.length && (size === want || size === DYNAMIC || want === DYNAMIC)) next++
+    }
+    if (next < argument.shape.length)
+      fail(`${name} argument ${count + i} is ${shortType(argument)}: its sizes are not among those of input ${i}, ${shortType(inputs[i])}`, rule)
+    return result
+  })
+}
