@@ -1,0 +1,149 @@
+/**
+ * The data room: from folders of text to the batches that a train step takes. A corpus is a list of documents
+ * (`corpus`, `installed`), divided by document (`split`), turned into ids (`tokenizer`, `token-documents`, or `shards` on
+ * disk) and packed into batch slots (`packing`). Nothing here knows the compiler: batches are plain host arrays.
+ */
+import { basename } from 'node:path'
+import { z } from 'zod'
+import { buildDocuments } from './corpus-documents.ts'
+import { DataError, issueText } from './errors.ts'
+import { type FoundFile, looksLikeText, readRange, sniffBytes, statPath, walkFiles } from './text-files.ts'
+
+/** One document of a corpus; its bytes are read when asked for. */
+export interface CorpusDocument {
+  /** Unique in the corpus, with `/`, without this machine's paths. */
+  readonly name: string
+  /** What belongs together: a split keeps one group on one side. The name itself where nothing else is known. */
+  readonly group: string
+  readonly sizeBytes: number
+  /** Bytes `start` (0) to `end` (all), exclusive. Throws `DataError` when a file is gone or has become shorter. */
+  read(start?: number, end?: number): Uint8Array
+}
+
+/** Files that were seen and not taken, by reason. */
+export type SkippedFiles = Readonly<Record<string, number>>
+
+export interface Corpus {
+  readonly name: string
+  /** Sorted by name in code units. */
+  readonly documents: readonly CorpusDocument[]
+  readonly skipped: SkippedFiles
+}
+
+const corpusOptionsSchema = z.strictObject({
+  /** File name endings to take, with or without the dot; all text files without it. */
+  extensions: z.array(z.string().min(1)).nonempty().optional(),
+  /** `files`: a document per file. `folders`: a document per first-level folder, its files one after another under headings. */
+  documents: z.enum(['files', 'folders']).default('files'),
+  /** Longer documents are divided at folders, then files, then lines. */
+  maxDocumentBytes: z.int().min(256).optional(),
+  /** Take hidden files and folders, `node_modules` and `__pycache__` too. */
+  everything: z.boolean().default(false),
+})
+export type CorpusOptions = z.input<typeof corpusOptionsSchema>
+
+/** Folders that hold no text of the user's own. */
+const passedOver = new Set(['node_modules', '__pycache__'])
+
+/**
+ * The text files of a folder (all levels, sorted) or one file, as a corpus. Binary and empty files are left out and counted.
+ * Throws `DataError`: `CORPUS_MISSING`, `CORPUS_UNREADABLE`, `CORPUS_EMPTY`, `CORPUS_BINARY`, `DATA_OPTIONS`.
+ */
+export function readCorpus(path: string, options: CorpusOptions = {}): Corpus {
+  const checked = corpusOptionsSchema.safeParse(options)
+  if (!checked.success) throw new DataError(`corpus options: ${issueText(checked.error)}`, 'DATA_OPTIONS', { path })
+  const { extensions, documents: grouping, maxDocumentBytes, everything } = checked.data
+  const endings = extensions?.map((ending) => (ending.startsWith('.') ? ending : `.${ending}`))
+  const skipped = { binary: 0, empty: 0, otherExtension: 0 }
+
+  const stat = statPath(path)
+  const found = stat.isDirectory()
+    ? walkFiles(path, { accept: (name, isFolder) => everything || !(name.startsWith('.') || (isFolder && passedOver.has(name))) })
+    : [{ path, name: basename(path), sizeBytes: stat.size }]
+  const files: FoundFile[] = []
+  for (const file of found) {
+    if (endings && !endings.some((ending) => file.name.endsWith(ending))) skipped.otherExtension++
+    else if (file.sizeBytes === 0) skipped.empty++
+    else if (!looksLikeText(readRange(file.path, 0, Math.min(file.sizeBytes, sniffBytes)))) skipped.binary++
+    else files.push(file)
+  }
+  if (files.length === 0) noText(path, stat.isDirectory(), found.length, skipped, endings)
+
+  const groups = new Map<string, FoundFile[]>()
+  for (const file of files) {
+    const slash = file.name.indexOf('/')
+    const key = grouping === 'folders' && slash > 0 ? file.name.slice(0, slash) : file.name
+    const group = groups.get(key)
+    if (group) group.push(file)
+    else groups.set(key, [file])
+  }
+  return {
+    name: basename(path) || path,
+    documents: [...groups].flatMap(([name, members]) => buildDocuments({ name, group: name, files: members, maxDocumentBytes })),
+    skipped,
+  }
+}
+
+function noText(
+  path: string,
+  isFolder: boolean,
+  seen: number,
+  skipped: { binary: number; empty: number; otherExtension: number },
+  endings: readonly string[] | undefined,
+): never {
+  const { binary, empty, otherExtension } = skipped
+  const hint = 'point to a folder of text files'
+  if (seen === 0) throw new DataError(`corpus ${path} has no files; ${hint}`, 'CORPUS_EMPTY', { path })
+  if (binary > 0 && binary + empty === seen)
+    throw new DataError(`corpus ${path} is binary: ${isFolder ? `none of its ${seen} files is` : 'it is not'} text (UTF-8); ${hint}`, 'CORPUS_BINARY', { path })
+  const why = [
+    empty ? `${empty} empty` : '',
+    binary ? `${binary} binary` : '',
+    otherExtension ? `${otherExtension} without the extension ${endings?.join(', ')}` : '',
+  ].filter(Boolean)
+  throw new DataError(`corpus ${path} is empty: of ${seen} file${seen === 1 ? '' : 's'}, ${why.join(', ')}; ${hint}`, 'CORPUS_EMPTY', { path })
+}
+
+/** How many documents have lengths in one range. */
+export interface LengthBin {
+  /** Inclusive, bytes. */
+  readonly from: number
+  /** Exclusive, bytes. */
+  readonly to: number
+  readonly documents: number
+  readonly bytes: number
+}
+
+export interface CorpusStatistics {
+  readonly documents: number
+  readonly bytes: number
+  readonly shortest: number
+  readonly median: number
+  readonly longest: number
+  /** Bins that double in width, from the shortest document's to the longest's. */
+  readonly histogram: readonly LengthBin[]
+}
+
+/** Number and lengths of documents, in bytes. */
+export function corpusStatistics(documents: readonly { readonly sizeBytes: number }[]): CorpusStatistics {
+  const sizes = documents.map((document) => document.sizeBytes).sort((a, b) => a - b)
+  const bins = new Map<number, { documents: number; bytes: number }>()
+  for (const size of sizes) {
+    const power = Math.floor(Math.log2(Math.max(1, size)))
+    const bin = bins.get(power) ?? { documents: 0, bytes: 0 }
+    bins.set(power, { documents: bin.documents + 1, bytes: bin.bytes + size })
+  }
+  const powers = [...bins.keys()]
+  const histogram = powers.length === 0 ? [] : Array.from({ length: powers[powers.length - 1] - powers[0] + 1 }, (_, i) => {
+    const power = powers[0] + i
+    return { from: power === 0 ? 0 : 2 ** power, to: 2 ** (power + 1), ...(bins.get(power) ?? { documents: 0, bytes: 0 }) }
+  })
+  return {
+    documents: sizes.length,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    shortest: sizes[0] ?? 0,
+    median: sizes[sizes.length >> 1] ?? 0,
+    longest: sizes[sizes.length - 1] ?? 0,
+    histogram,
+  }
+}
