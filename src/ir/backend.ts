@@ -12,6 +12,14 @@ export interface Backend {
   compile(source: ProgramSource, options?: CompileOptions): Promise<Compiled>
   /** Copies a host array to the device; the buffer can be used at once, before the copy has ended. */
   put(array: HostArray): DeviceBuffer
+  /** The devices it found; a program runs on the first. */
+  readonly devices?: readonly { readonly id: number; readonly kind: string; readonly description: string }[]
+  /** Of what it is made of: `jax`, `python`. */
+  readonly versions?: Readonly<Record<string, string>>
+  /** Writes buffers, by name, to a safetensors file where the backend runs; the file appears whole or not at all. */
+  saveBuffers?(path: string, buffers: Readonly<Record<string, DeviceBuffer>>, metadata?: Readonly<Record<string, string>>): Promise<void>
+  /** The inverse of `saveBuffers`. */
+  loadBuffers?(path: string): Promise<{ buffers: Record<string, DeviceBuffer>; metadata: Record<string, string> }>
   /** Ends the backend and whatever process it has; pending calls fail with a typed error. */
   close(): Promise<void>
 }
@@ -46,7 +54,7 @@ export interface Compiled {
 export interface CompileStatistics {
   readonly compileSeconds: number
   /** Bytes, as far as the backend tells. */
-  readonly memory?: { readonly arguments: number; readonly outputs: number; readonly temporaries: number; readonly aliased: number; readonly code: number }
+  readonly memory?: { readonly arguments: number; readonly outputs: number; readonly temporaries: number; readonly aliased: number; readonly code: number; readonly peak?: number }
   readonly flops?: number
   readonly bytesAccessed?: number
 }

@@ -19,6 +19,11 @@ export class Value {
   readonly definition: Operation | undefined
   /** Position among the operation's results or the block's arguments. */
   readonly index: number
+  /**
+   * Set while tracing: this is a second identity of another value, so that differentiation can tell an argument from other
+   * uses of the same value. Gone when the function is finished.
+   */
+  alias: Alias | undefined = undefined
 
   constructor(type: Type, block: Block, definition: Operation | undefined, index: number) {
     this.type = type
@@ -26,6 +31,19 @@ export class Value {
     this.definition = definition
     this.index = index
   }
+}
+
+export interface Alias {
+  readonly value: Value
+  /** No cotangent flows from the alias to the value. */
+  readonly stopGradient: boolean
+}
+
+/** The value behind all aliases. */
+export function resolveAlias(value: Value): Value {
+  let resolved = value
+  while (resolved.alias) resolved = resolved.alias.value
+  return resolved
 }
 
 /** A value of tensor type: what a model's code holds while it is traced. Its arithmetic methods are added by `ops/`. */

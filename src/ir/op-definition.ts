@@ -2,7 +2,7 @@ import type { Assembly } from './assembly.ts'
 import type { Attribute } from './attributes.ts'
 import type { HostArray } from './host-array.ts'
 import type { Func, Module, Operation, Region, Tensor, Value } from './module.ts'
-import type { Type } from './types.ts'
+import type { TensorType, Type } from './types.ts'
 
 /**
  * What an op is: everything the passes know about it. There is one such object per op, made by `defineOp` in `ops/`.
@@ -105,8 +105,8 @@ export interface VjpContext<A> {
   readonly regions: readonly Region[]
   /** Per operand: whether anything depends on its cotangent. A rule may return null where false. */
   readonly needed: readonly boolean[]
-  /** Whether a value (also one captured by a region) depends on what is differentiated. */
-  isActive(value: Value): boolean
+  /** Values from outside that the regions use and that a gradient goes to. */
+  activeCaptures(regions: readonly Region[]): readonly Tensor[]
   /** Adds to the cotangent of a value that is not an operand: one that a region captured. */
   accumulate(value: Value, cotangent: Cotangent): void
   /**
@@ -115,8 +115,10 @@ export interface VjpContext<A> {
    */
   pullback(region: Region, inputs: readonly Tensor[], cotangents: (outputs: readonly Tensor[]) => readonly Cotangent[], captured?: readonly Value[]):
     { readonly inputs: readonly Cotangent[]; readonly captured: readonly Cotangent[] }
-  /** Puts other operations where this one stands (run inside `build`) and makes them the definition of its results. */
+  /** Puts other operations where this one stands (run inside `build`); what they give takes the place of its results. */
   replace(build: () => readonly Tensor[]): void
+  /** A value that is to be defined later by `define`; it can be used at once. */
+  placeholder(type: TensorType): { readonly value: Tensor; define(value: Tensor): void }
   /** Sums over axes and drops them (given by `autodiff/`, because `reduce` builds on the ops that need this). */
   sum(operand: Tensor, axes: readonly number[]): Tensor
   /** The function a symbol names. */

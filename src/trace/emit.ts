@@ -35,7 +35,7 @@ export function emit<A extends AttributeCodecs>(
     attributes,
     regions,
     results: options.results,
-    lookup: () => undefined,
+    lookup: (symbol) => frame.module.find(symbol),
     fail(detail, rule): never {
       throw new OpError(definition.name.replace(/^stablehlo\./, ''), detail, rule, location)
     },

@@ -1,6 +1,6 @@
 import { TraceError } from '../ir/errors.ts'
 import { Location } from '../ir/location.ts'
-import { type Block, Region, type Value, type Tensor } from '../ir/module.ts'
+import { type Block, Module, Region, type Value, type Tensor } from '../ir/module.ts'
 import type { Type } from '../ir/types.ts'
 
 /**
@@ -16,6 +16,8 @@ export interface Frame {
   constants: Map<string, Tensor>
   /** For errors: `body of while`. */
   readonly what: string
+  /** The module that the function under construction goes to. */
+  readonly module: Module
 }
 
 interface TraceState {
@@ -122,7 +124,8 @@ export function buildRegion(
 ): Region {
   const region = Region.ofBlock(argumentTypes)
   const parent = options.isolated ? undefined : currentFrame()
-  withFrame({ block: region.block, parent, constants: new Map(), what }, () => build(region.block.arguments))
+  const module = parent?.module ?? new Module()
+  withFrame({ block: region.block, parent, constants: new Map(), what, module }, () => build(region.block.arguments))
   return region
 }
 

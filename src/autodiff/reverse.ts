@@ -1,0 +1,203 @@
+import { isDifferentiable } from '../ir/dtypes.ts'
+import { DifferentiationError } from '../ir/errors.ts'
+import { type Operation, type Region, Tensor, type Value, walkOperations } from '../ir/module.ts'
+import type { Cotangent, NotDifferentiable, VjpContext } from '../ir/op-definition.ts'
+import { type TensorType, sameType, shortType } from '../ir/types.ts'
+import { add } from '../ops/arithmetic.ts'
+import { reduceSum } from '../ops/reduce.ts'
+import { currentFrame, currentRule, insertAt, withLocation } from '../trace/frame.ts'
+import { cloneOperations } from './clone.ts'
+import { type Rule, makeAlias, ruleBelow } from './rule.ts'
+
+export interface Tape {
+  readonly operations: readonly Operation[]
+  /** The rule that was current when the tape began: ops directly in it are walked one by one. */
+  readonly base: Rule | undefined
+  /** What is differentiated: aliases or values made for this tape alone. */
+  readonly sources: readonly Value[]
+}
+
+const carriesGradient = (value: Value): boolean => value.type.kind === 'tensor' && isDifferentiable(value.type.dtype)
+
+/** One walk back over a tape. */
+export class ReverseWalk {
+  readonly #tape: Tape
+  readonly #sources: ReadonlySet<Value>
+  readonly #active = new Set<Value>()
+  /** Outputs of the tape's rules: aliases that count as values of their own. */
+  readonly #ruleOutputs = new Set<Value>()
+  readonly #ruleOperations = new Map<Rule, Operation[]>()
+  readonly #cotangents = new Map<Value, Tensor>()
+
+  constructor(tape: Tape) {
+    this.#tape = tape
+    this.#sources = new Set(tape.sources)
+    for (const source of tape.sources) if (carriesGradient(source)) this.#active.add(source)
+    for (const operation of tape.operations) this.#spread(operation)
+  }
+
+  /** Whether a value depends on a source. */
+  isActive(value: Value): boolean {
+    const canonical = this.#canonical(value)
+    return canonical !== undefined && this.#active.has(canonical)
+  }
+
+  /** Adds to a value's cotangent; ignored if the value does not depend on a source. */
+  accumulate(value: Value, cotangent: Cotangent): void {
+    if (!cotangent) return
+    const canonical = this.#canonical(value)
+    if (!canonical || !this.#active.has(canonical)) return
+    if (!sameType(canonical.type, cotangent.type))
+      throw new TypeError(`cotangent of ${shortType(canonical.type)} has type ${shortType(cotangent.type)}`)
+    const sum = this.#cotangents.get(canonical)
+    this.#cotangents.set(canonical, sum ? add(sum, cotangent) : cotangent)
+  }
+
+  /** Walks; call after the seeds were given with `accumulate`. */
+  run(): void {
+    const { operations, base } = this.#tape
+    const done = new Set<Rule>()
+    for (let i = operations.length - 1; i >= 0; i--) {
+      const operation = operations[i]
+      const rule = ruleBelow(operation, base)
+      if (rule) {
+        if (!done.has(rule)) this.#runRule(rule)
+        done.add(rule)
+      } else this.#runOperation(operation)
+    }
+  }
+
+  cotangent(value: Value): Cotangent {
+    const canonical = this.#canonical(value)
+    return (canonical && this.#cotangents.get(canonical)) ?? null
+  }
+
+  /** The identity under which a value's cotangent is kept; undefined if a stopped gradient is in between. */
+  #canonical(value: Value): Value | undefined {
+    let v = value
+    while (v.alias && !this.#sources.has(v) && !this.#ruleOutputs.has(v)) {
+      if (v.alias.stopGradient) return undefined
+      v = v.alias.value
+    }
+    return v
+  }
+
+  #spread(operation: Operation): void {
+    const rule = ruleBelow(operation, this.#tape.base)
+    if (rule) {
+      const known = this.#ruleOperations.get(rule)
+      if (known) {
+        known.push(operation)
+        return
+      }
+      this.#ruleOperations.set(rule, [operation])
+      rule.outputs.forEach((output) => this.#ruleOutputs.add(output))
+      if (rule.inputs.some((input) => this.isActive(input)))
+        for (const output of rule.outputs) if (carriesGradient(output)) this.#active.add(output)
+      return
+    }
+    if ((operation.definition.vjp as NotDifferentiable).zero) return
+    if (!operation.operands.some((operand) => this.isActive(operand)) && this.#capturesOf(operation.regions).length === 0) return
+    for (const result of operation.results) if (carriesGradient(result)) this.#active.add(result)
+  }
+
+  #capturesOf(regions: readonly Region[]): Tensor[] {
+    const captured = new Set<Value>()
+    for (const region of regions)
+      for (const block of region.blocks)
+        walkOperations(block, (operation) => {
+          for (const operand of operation.operands) {
+            const canonical = this.#canonical(operand)
+            if (canonical && this.#active.has(canonical)) captured.add(canonical)
+          }
+        })
+    return [...captured] as Tensor[]
+  }
+
+  #runRule(rule: Rule): void {
+    const cotangents = rule.outputs.map((output) => this.#cotangents.get(output) ?? null)
+    if (cotangents.every((cotangent) => !cotangent)) return
+    withLocation(rule.location, () =>
+      rule.backward({
+        operations: this.#ruleOperations.get(rule)!,
+        cotangents,
+        canonical: (value) => {
+          const canonical = this.#canonical(value)
+          return canonical && this.#active.has(canonical) ? canonical : undefined
+        },
+        accumulate: (value, cotangent) => this.accumulate(value, cotangent),
+      }),
+    )
+  }
+
+  #runOperation(operation: Operation): void {
+    const { vjp } = operation.definition
+    const cotangents = operation.results.map((result) => this.#cotangents.get(result) ?? null)
+    if (cotangents.every((cotangent) => !cotangent)) return
+    if (typeof vjp !== 'function') {
+      if (vjp.zero) return
+      throw new DifferentiationError(`${operation.name} has no gradient: ${vjp.notDifferentiable}`, operation.location)
+    }
+    const context: VjpContext<any> = {
+      operation,
+      operands: operation.operands as readonly Tensor[],
+      results: operation.results as readonly Tensor[],
+      cotangents,
+      attributes: operation.attributes,
+      regions: operation.regions,
+      needed: operation.operands.map((operand) => this.isActive(operand)),
+      activeCaptures: (regions) => this.#capturesOf(regions),
+      accumulate: (value, cotangent) => this.accumulate(value, cotangent),
+      pullback: (region, inputs, seed, captured = []) => pullbackRegion(operation, region, inputs, seed, captured),
+      sum: reduceSum,
+      replace: (build) => {
+        const results = insertAt(operation.block.operations.indexOf(operation), build)
+        operation.results.forEach((result, i) => {
+          result.alias = { value: results[i], stopGradient: false }
+        })
+      },
+      placeholder: (type: TensorType) => {
+        const value = new Tensor(type, currentFrame().block, undefined, -1)
+        return {
+          value,
+          define: (definition) => {
+            value.alias = { value: definition, stopGradient: false }
+          },
+        }
+      },
+      lookup: (symbol) => currentFrame().module.find(symbol),
+    }
+    withLocation(operation.location, () => {
+      const gradients = vjp(context)
+      operation.operands.forEach((operand, i) => {
+        if (context.needed[i]) this.accumulate(operand, gradients[i] ?? null)
+      })
+    })
+  }
+}
+
+/** Copies a region's ops here and walks back over the copy. */
+function pullbackRegion(
+  owner: Operation,
+  region: Region,
+  inputs: readonly Tensor[],
+  seed: (outputs: readonly Tensor[]) => readonly Cotangent[],
+  captured: readonly Value[],
+): { inputs: Cotangent[]; captured: Cotangent[] } {
+  const inputAliases = inputs.map((input) => makeAlias(input, false))
+  const capturedAliases = captured.map((value) => makeAlias(value as Tensor, false))
+  const map = new Map<Value, Value>()
+  region.block.arguments.forEach((argument, i) => map.set(argument, inputAliases[i]))
+  captured.forEach((value, i) => map.set(value, capturedAliases[i]))
+  const operations = region.block.operations.slice(0, -1)
+  const { copies, value } = cloneOperations(operations, map, owner.rule as Rule | undefined)
+  const outputs = region.block.operations.at(-1)!.operands.map(value) as Tensor[]
+  const walk = new ReverseWalk({ operations: copies, base: currentRule() as Rule | undefined, sources: [...inputAliases, ...capturedAliases] })
+  const cotangents = seed(outputs)
+  outputs.forEach((output, i) => walk.accumulate(output, cotangents[i]))
+  walk.run()
+  return {
+    inputs: inputAliases.map((alias) => walk.cotangent(alias)),
+    captured: capturedAliases.map((alias) => walk.cotangent(alias)),
+  }
+}

@@ -1,0 +1,224 @@
+import type { AssemblyPrinter } from '../ir/assembly.ts'
+import { dictionaryText, entryText, quote, symbolText } from '../ir/attributes.ts'
+import { TraceError } from '../ir/errors.ts'
+import type { Location } from '../ir/location.ts'
+import type { Block, DiscardableAttributes, Func, Module, Operation, Region, Value } from '../ir/module.ts'
+import { type Type, typeText } from '../ir/types.ts'
+
+/**
+ * StableHLO text from the program in memory, in the pretty form that the upstream parser reads. The same module always gives
+ * the same text. Values are named `%0`, `%1`, ... and arguments `%arg0`, ... in order.
+ */
+export interface PrintOptions {
+  /** Add `loc(...)` with scope and call site to every op. */
+  readonly locations?: boolean
+  /** MLIR's generic form for every op instead of its own. */
+  readonly generic?: boolean
+}
+
+/** The text of a module. */
+export const printModule = (module: Module, options: PrintOptions = {}): string => new Printer(options).module(module)
+
+/** The text of one operation, for messages; values outside it are named in order of use. */
+export const printOperation = (operation: Operation): string => new Printer({}).single(operation)
+
+class Printer implements AssemblyPrinter {
+  readonly #options: PrintOptions
+  readonly #out: string[] = []
+  readonly #names = new Map<Value, string>()
+  #nextResult = 0
+  #nextArgument = 0
+  #indent = ''
+  #single = false
+
+  constructor(options: PrintOptions) {
+    this.#options = options
+  }
+
+  module(module: Module): string {
+    this.text(`module${module.name === undefined ? '' : ` @${symbolText(module.name)}`}`)
+    if (Object.keys(module.attributes).length) this.text(` attributes ${dictionaryText(module.attributes)}`)
+    this.text(' {\n')
+    this.#indent = '  '
+    for (const line of module.foreign) this.text(`${this.#indent}${line}\n`)
+    for (const func of module.functions) this.#func(func)
+    this.text('}\n')
+    return this.#out.join('')
+  }
+
+  single(operation: Operation): string {
+    this.#single = true
+    this.#operation(operation)
+    return this.#out.join('').trim()
+  }
+
+  #func(func: Func): void {
+    this.#nextResult = 0
+    this.#nextArgument = 0
+    this.text(`${this.#indent}func.func ${func.visibility} @${symbolText(func.name)}(`)
+    func.block.arguments.forEach((argument, i) => {
+      if (i) this.text(', ')
+      this.blockArgument(argument)
+      this.value(argument)
+      this.text(': ')
+      this.type(argument.type)
+      this.#attributesAfterType(func.argumentAttributes[i])
+    })
+    this.text(')')
+    const { resultTypes } = func
+    if (resultTypes.length) {
+      const annotated = resultTypes.map((_, i) => Object.keys(func.resultAttributes[i] ?? {}).length > 0)
+      const parentheses = resultTypes.length > 1 || annotated.includes(true)
+      this.text(parentheses ? ' -> (' : ' -> ')
+      resultTypes.forEach((type, i) => {
+        if (i) this.text(', ')
+        this.type(type)
+        this.#attributesAfterType(func.resultAttributes[i])
+      })
+      if (parentheses) this.text(')')
+    }
+    if (func.discardable && Object.keys(func.discardable).length) this.text(` attributes ${dictionaryText(func.discardable)}`)
+    this.text(' {\n')
+    this.#block(func.block)
+    this.text(`${this.#indent}}\n`)
+  }
+
+  #attributesAfterType(attributes: DiscardableAttributes | undefined): void {
+    if (attributes && Object.keys(attributes).length) this.text(` ${dictionaryText(attributes)}`)
+  }
+
+  #block(block: Block): void {
+    const indent = this.#indent
+    this.#indent = indent + '  '
+    for (const operation of block.operations) {
+      this.text(this.#indent)
+      this.#operation(operation)
+      this.text('\n')
+    }
+    this.#indent = indent
+  }
+
+  #operation(operation: Operation): void {
+    const { results, definition } = operation
+    if (results.length) {
+      const name = `%${this.#nextResult++}`
+      if (results.length === 1) {
+        this.#names.set(results[0], name)
+        this.text(`${name} = `)
+      } else {
+        results.forEach((result, i) => this.#names.set(result, `${name}#${i}`))
+        this.text(`${name}:${results.length} = `)
+      }
+    }
+    if (definition.assembly === 'generic' || this.#options.generic) this.#generic(operation)
+    else {
+      this.text(definition.name.replace(/^func\./, ''))
+      definition.assembly.print(operation, this)
+    }
+    if (this.#options.locations && operation.location) this.text(locationText(operation.location))
+  }
+
+  #generic(operation: Operation): void {
+    this.text(`"${operation.name}"(`)
+    this.values(operation.operands)
+    this.text(')')
+    const properties = inherentEntries(operation, [])
+    if (properties.length) this.text(` <{${properties.join(', ')}}>`)
+    if (operation.regions.length) {
+      this.text(' (')
+      operation.regions.forEach((region, i) => {
+        if (i) this.text(', ')
+        this.region(region)
+      })
+      this.text(')')
+    }
+    this.#attributesAfterType(operation.discardable)
+    this.text(' : ')
+    this.functionType(operation.operands.map((operand) => operand.type), operation.results.map((result) => result.type))
+  }
+
+  text(text: string): void {
+    this.#out.push(text)
+  }
+
+  newline(): void {
+    this.#out.push('\n', this.#indent)
+  }
+
+  value(value: Value): void {
+    let name = this.#names.get(value)
+    if (name === undefined) {
+      if (!this.#single) throw new TraceError('a value is used that the program does not define: a tensor left the trace that made it', 'LEAKED_TENSOR')
+      name = `%outside${this.#nextArgument++}`
+      this.#names.set(value, name)
+    }
+    this.#out.push(name)
+  }
+
+  values(values: readonly Value[]): void {
+    for (let i = 0; i < values.length; i++) {
+      if (i) this.#out.push(', ')
+      this.value(values[i])
+    }
+  }
+
+  type(type: Type): void {
+    this.#out.push(typeText(type))
+  }
+
+  functionType(inputs: readonly Type[], outputs: readonly Type[]): void {
+    this.#out.push('(', inputs.map(typeText).join(', '), ') -> ')
+    if (outputs.length === 1) this.type(outputs[0])
+    else this.#out.push('(', outputs.map(typeText).join(', '), ')')
+  }
+
+  attributes(operation: Operation, except: readonly string[]): void {
+    const entries = inherentEntries(operation, except)
+    if (operation.discardable)
+      for (const [name, value] of Object.entries(operation.discardable)) entries.push(entryText(name, value))
+    if (entries.length) this.text(` {${entries.join(', ')}}`)
+  }
+
+  region(region: Region, options: { bare?: boolean } = {}): void {
+    this.text('{\n')
+    region.blocks.forEach((block, i) => {
+      if (block.arguments.length && !options.bare) {
+        for (const argument of block.arguments) this.blockArgument(argument)
+        this.text(`${this.#indent}^bb${i}(`)
+        block.arguments.forEach((argument, j) => {
+          if (j) this.text(', ')
+          this.value(argument)
+          this.text(': ')
+          this.type(argument.type)
+        })
+        this.text('):\n')
+      }
+      this.#block(block)
+    })
+    this.text(`${this.#indent}}`)
+  }
+
+  blockArgument(value: Value): void {
+    this.#names.set(value, `%arg${this.#nextArgument++}`)
+  }
+}
+
+/** `name = value` of the attributes that the op's definition has codecs for. */
+function inherentEntries(operation: Operation, except: readonly string[]): string[] {
+  const entries: string[] = []
+  const codecs = operation.definition.attributes
+  for (const name in codecs) {
+    const value = operation.attributes[name]
+    if (value === undefined || except.includes(name)) continue
+    const text = codecs[name].print(value)
+    entries.push(text === 'unit' ? symbolText(name) : `${symbolText(name)} = ${text}`)
+  }
+  return entries
+}
+
+/** ` loc("scope"("file":line:column))` */
+function locationText(location: Location): string {
+  const site = location.callSite
+  const place = site ? `${quote(site.file)}:${site.line}:${site.column}` : 'unknown'
+  return location.scope ? ` loc(${quote(location.scope)}(${place}))` : ` loc(${place})`
+}
