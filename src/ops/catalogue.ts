@@ -4,6 +4,7 @@ import * as bitwise from './bitwise.ts'
 import { broadcastInDimOp } from './broadcast.ts'
 import { compareOp } from './compare.ts'
 import { constantOp } from './constant.ts'
+import { dotGeneralOp, dotOp } from './dot-general.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
 import { reduceOp } from './reduce.ts'
@@ -58,6 +59,8 @@ const definitions: readonly OpDefinition[] = [
   broadcastInDimOp,
   // reductions
   reduceOp,
+  dotGeneralOp,
+  dotOp,
   // control
   returnOp,
   funcReturnOp,
