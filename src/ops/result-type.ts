@@ -1,0 +1,36 @@
+import type { InferContext } from '../ir/op-definition.ts'
+import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, shortType } from '../ir/types.ts'
+
+/** Type rules that the ops which move elements share. */
+
+type Fail = InferContext<unknown>['fail']
+
+/** The type of an operand that must be a ranked tensor; per-axis quantization is refused unless `perAxis`. */
+export function needTensor(name: string, type: Type | undefined, fail: Fail, options: { perAxis?: boolean } = {}): TensorType {
+  if (!type) return fail(`${name} is missing`)
+  if (!isTensorType(type)) return fail(`${name} must be a tensor, got ${shortType(type)}`)
+  if (type.unranked) return fail(`${name} must have a rank, got ${shortType(type)}`)
+  if (!options.perAxis && (type.quantization?.axis !== undefined || type.quantization?.blocks))
+    return fail(`${name} must not be quantized per axis, got ${shortType(type)}`)
+  return type
+}
+
+/** Whether two types have one element type, quantization included. */
+export const sameElementType = (a: TensorType, b: TensorType): boolean =>
+  a.dtype === b.dtype && (a.quantization === b.quantization || sameType({ ...a, shape: [], bounds: undefined }, { ...b, shape: [], bounds: undefined }))
+
+/** `type` with another shape; sizes that are not known keep the limits given in `bounds`. */
+export function withShape(type: TensorType, shape: readonly number[], bounds?: readonly number[]): TensorType {
+  const { bounds: _, ...rest } = type
+  const limited = bounds && shape.some((size, axis) => size === DYNAMIC && bounds[axis] !== DYNAMIC)
+  return limited ? { ...rest, shape, bounds: shape.map((size, axis) => (size === DYNAMIC ? bounds[axis] : DYNAMIC)) } : { ...rest, shape }
+}
+
+/** The result type: what was written down if it agrees with what was inferred, otherwise an error. */
+export function agree(inferred: TensorType, results: readonly Type[] | undefined, fail: Fail, rule?: string): readonly Type[] {
+  const declared = results?.[0]
+  if (!declared) return [inferred]
+  if (!isTensorType(declared) || !sameElementType(declared, inferred) || !compatibleShape(declared.shape, inferred.shape))
+    fail(`the result is declared as ${shortType(declared)}, but it is ${shortType(inferred)}`, rule)
+  return [declared]
+}
