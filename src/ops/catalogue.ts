@@ -2,14 +2,29 @@ import type { OpDefinition } from '../ir/op-definition.ts'
 import * as arithmetic from './arithmetic.ts'
 import * as bitwise from './bitwise.ts'
 import { broadcastInDimOp } from './broadcast.ts'
+import { callOp, compositeOp } from './call.ts'
 import { compareOp } from './compare.ts'
+import { concatenateOp } from './concatenate.ts'
 import { constantOp } from './constant.ts'
+import { caseOp, ifOp } from './control-flow.ts'
+import { bitcastConvertOp, convertOp, reducePrecisionOp } from './convert.ts'
+import { customCallOp } from './custom-call.ts'
 import { dotGeneralOp, dotOp } from './dot-general.ts'
+import { dynamicSliceOp, dynamicUpdateSliceOp } from './dynamic-slice.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
+import { gatherOp, scatterOp } from './gather-scatter.ts'
+import { iotaOp } from './iota.ts'
+import { optimizationBarrierOp } from './optimization-barrier.ts'
 import { reduceOp } from './reduce.ts'
+import { reshapeOp } from './reshape.ts'
 import { funcReturnOp, returnOp } from './return.ts'
+import { reverseOp } from './reverse.ts'
 import { clampOp, selectOp } from './select.ts'
+import { sortOp } from './sort.ts'
+import { padOp, sliceOp } from './slice-pad.ts'
+import { transposeOp } from './transpose.ts'
+import { whileOp } from './while-loop.ts'
 
 const definitions: readonly OpDefinition[] = [
   // element-wise
@@ -57,11 +72,33 @@ const definitions: readonly OpDefinition[] = [
   // constants and shape
   constantOp,
   broadcastInDimOp,
+  iotaOp,
+  reshapeOp,
+  transposeOp,
+  reverseOp,
+  concatenateOp,
+  sliceOp,
+  padOp,
+  dynamicSliceOp,
+  dynamicUpdateSliceOp,
+  gatherOp,
+  scatterOp,
+  convertOp,
+  bitcastConvertOp,
+  reducePrecisionOp,
   // reductions
   reduceOp,
   dotGeneralOp,
   dotOp,
+  sortOp,
   // control
+  ifOp,
+  caseOp,
+  whileOp,
+  callOp,
+  compositeOp,
+  customCallOp,
+  optimizationBarrierOp,
   returnOp,
   funcReturnOp,
 ]
