@@ -148,7 +148,13 @@ export class ReverseWalk {
       needed: operation.operands.map((operand) => this.isActive(operand)),
       activeCaptures: (regions) => this.#capturesOf(regions),
       accumulate: (value, cotangent) => this.accumulate(value, cotangent),
-      pullback: (region, inputs, seed, captured = []) => pullbackRegion(operation, region, inputs, seed, captured),
+      inline: (region, inputs) => inlineRegion(operation, region, inputs),
+      pullback: (region, inputs, seed, options) => pullbackRegion(operation, region, inputs, seed, options),
+      dependence: (region, active) => {
+        const sources = [...region.block.arguments.filter((_, i) => active[i]), ...this.#capturesOf([region])]
+        const spread = new ReverseWalk({ operations: region.block.operations, base: operation.rule as Rule | undefined, sources })
+        return region.block.operations.at(-1)!.operands.map((output) => spread.isActive(output))
+      },
       sum: reduceSum,
       replace: (build) => {
         const results = insertAt(operation.block.operations.indexOf(operation), build)
@@ -176,23 +182,33 @@ export class ReverseWalk {
   }
 }
 
+/** Copies a region's ops here, with `map` for its arguments. */
+function copyRegion(owner: Operation, region: Region, map: Map<Value, Value>): { copies: readonly Operation[]; outputs: Tensor[] } {
+  const { copies, value } = cloneOperations(region.block.operations.slice(0, -1), map, owner.rule as Rule | undefined)
+  return { copies, outputs: region.block.operations.at(-1)!.operands.map(value) as Tensor[] }
+}
+
+const argumentMap = (region: Region, inputs: readonly Tensor[]): Map<Value, Value> =>
+  new Map<Value, Value>(region.block.arguments.map((argument, i) => [argument, inputs[i]]))
+
+const inlineRegion = (owner: Operation, region: Region, inputs: readonly Tensor[]): readonly Tensor[] =>
+  copyRegion(owner, region, argumentMap(region, inputs)).outputs
+
 /** Copies a region's ops here and walks back over the copy. */
 function pullbackRegion(
   owner: Operation,
   region: Region,
   inputs: readonly Tensor[],
   seed: (outputs: readonly Tensor[]) => readonly Cotangent[],
-  captured: readonly Value[],
+  { active, captured = [] }: { active?: readonly boolean[]; captured?: readonly Value[] } = {},
 ): { inputs: Cotangent[]; captured: Cotangent[] } {
-  const inputAliases = inputs.map((input) => makeAlias(input, false))
+  const inputAliases = inputs.map((input, i) => makeAlias(input, active !== undefined && !active[i]))
   const capturedAliases = captured.map((value) => makeAlias(value as Tensor, false))
-  const map = new Map<Value, Value>()
-  region.block.arguments.forEach((argument, i) => map.set(argument, inputAliases[i]))
+  const map = argumentMap(region, inputAliases)
   captured.forEach((value, i) => map.set(value, capturedAliases[i]))
-  const operations = region.block.operations.slice(0, -1)
-  const { copies, value } = cloneOperations(operations, map, owner.rule as Rule | undefined)
-  const outputs = region.block.operations.at(-1)!.operands.map(value) as Tensor[]
-  const walk = new ReverseWalk({ operations: copies, base: currentRule() as Rule | undefined, sources: [...inputAliases, ...capturedAliases] })
+  const { copies, outputs } = copyRegion(owner, region, map)
+  const sources = [...inputAliases.filter((alias) => !alias.alias!.stopGradient), ...capturedAliases]
+  const walk = new ReverseWalk({ operations: copies, base: currentRule() as Rule | undefined, sources })
   const cotangents = seed(outputs)
   outputs.forEach((output, i) => walk.accumulate(output, cotangents[i]))
   walk.run()

@@ -26,8 +26,9 @@ export interface AssemblyPrinter {
   attributes(operation: Operation, except: readonly string[]): void
   /** `{ ... }` on lines of its own; arguments are printed as a block header unless `bare`. */
   region(region: Region, options?: { bare?: boolean }): void
-  /** The block's arguments get names now, as an op that prints them itself needs. */
-  blockArgument(value: Value): void
+  /** A block's argument gets its name now, as an op that prints arguments itself needs; `like` gives it the name of another. */
+  blockArgument(value: Value, like?: Value): void
+  newline(): void
 }
 
 /** An operand as written, before its type is known. */

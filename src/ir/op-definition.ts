@@ -30,7 +30,7 @@ export interface OpTraits {
   /** Ends a block. */
   readonly terminator?: boolean
   /** Does something besides computing its results, so it may not be removed when they are not used. */
-  readonly effect?: boolean
+  readonly effect?: boolean | ((attributes: any) => boolean)
   /** Operands may be swapped. */
   readonly commutative?: boolean
 }
@@ -109,12 +109,20 @@ export interface VjpContext<A> {
   activeCaptures(regions: readonly Region[]): readonly Tensor[]
   /** Adds to the cotangent of a value that is not an operand: one that a region captured. */
   accumulate(value: Value, cotangent: Cotangent): void
+  /** Copies the region's operations here, with `inputs` for its arguments; gives what its terminator returns. */
+  inline(region: Region, inputs: readonly Tensor[]): readonly Tensor[]
   /**
-   * Copies the region's operations here with `inputs` for its arguments, and walks back through the copy.
-   * Cotangents of captured values are given apart, in the order of `captured`.
+   * Copies the region's operations here and walks back through the copy. Gradients go to the inputs marked active (all, by
+   * default) and to the `captured` values; `cotangents` gives those of the outputs.
    */
-  pullback(region: Region, inputs: readonly Tensor[], cotangents: (outputs: readonly Tensor[]) => readonly Cotangent[], captured?: readonly Value[]):
-    { readonly inputs: readonly Cotangent[]; readonly captured: readonly Cotangent[] }
+  pullback(
+    region: Region,
+    inputs: readonly Tensor[],
+    cotangents: (outputs: readonly Tensor[]) => readonly Cotangent[],
+    options?: { readonly active?: readonly boolean[]; readonly captured?: readonly Value[] },
+  ): { readonly inputs: readonly Cotangent[]; readonly captured: readonly Cotangent[] }
+  /** Which of a region's results depend on its active arguments or on active values from outside. */
+  dependence(region: Region, active: readonly boolean[]): readonly boolean[]
   /** Puts other operations where this one stands (run inside `build`); what they give takes the place of its results. */
   replace(build: () => readonly Tensor[]): void
   /** A value that is to be defined later by `define`; it can be used at once. */

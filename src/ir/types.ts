@@ -14,6 +14,8 @@ export interface Quantization {
   readonly axis?: number
   /** Block size per axis for sub-channel quantization. */
   readonly blocks?: readonly { axis: number; size: number }[]
+  /** Shape of `scales` and `zeroPoints` for sub-channel quantization; they are in row-major order. */
+  readonly scaleShape?: readonly number[]
 }
 
 export interface TensorType {

@@ -1,6 +1,6 @@
 import { type DType, dtypes } from '../ir/dtypes.ts'
 import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, shortType, shortTypes } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, shortType, shortTypes } from '../ir/types.ts'
 
 export type ElementKind = 'bool' | 'signed' | 'unsigned' | 'float' | 'complex'
 
@@ -36,4 +36,14 @@ export function inferSameType(name: string, kinds: readonly ElementKind[], conte
   const shape = joinShapes(types)
   if (resultDType === undefined && shape === first.shape) return [first]
   return [{ kind: 'tensor', dtype: resultDType ?? first.dtype, shape }]
+}
+
+/** Lists of types that could be equal when the program runs: dynamic sizes go with any. */
+export const compatibleTypes = (a: readonly Type[], b: readonly Type[]): boolean =>
+  a.length === b.length && a.every((type, i) => compatibleType(type, b[i]))
+
+export function compatibleType(a: Type, b: Type): boolean {
+  if (a.kind === 'tensor' && b.kind === 'tensor' && !a.quantization && !b.quantization)
+    return a.dtype === b.dtype && (a.unranked || b.unranked || compatibleShape(a.shape, b.shape))
+  return sameType(a, b)
 }

@@ -5,7 +5,7 @@ import { funcReturnOp } from '../ops/return.ts'
 import { emit } from '../trace/emit.ts'
 import { withFrame } from '../trace/frame.ts'
 import { type MapTree, type TreeStructure, flatten, unflatten } from '../trace/tree.ts'
-import { removeDeadOperations } from './dead-operations.ts'
+import { removeDeadOperations } from '../ir/dead-operations.ts'
 
 /** The types of a function's arguments, nested as the arguments are. */
 export type SpecOf<T> = MapTree<T, Tensor, TensorType>
@@ -40,7 +40,7 @@ export function traceFunction(name: string, fn: (...args: any[]) => unknown, spe
     func.resultTypes = flat.leaves.map((leaf) => leaf.type)
   })
   module.functions.unshift(func)
-  finish(func)
+  module.functions.forEach(finish)
   return { func, module, inputs, outputs: outputs! }
 }
 

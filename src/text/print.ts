@@ -198,8 +198,8 @@ class Printer implements AssemblyPrinter {
     this.text(`${this.#indent}}`)
   }
 
-  blockArgument(value: Value): void {
-    this.#names.set(value, `%arg${this.#nextArgument++}`)
+  blockArgument(value: Value, like?: Value): void {
+    this.#names.set(value, like ? this.#names.get(like)! : `%arg${this.#nextArgument++}`)
   }
 }
 

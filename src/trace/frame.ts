@@ -1,6 +1,6 @@
 import { TraceError } from '../ir/errors.ts'
 import { Location } from '../ir/location.ts'
-import { type Block, Module, Region, type Value, type Tensor } from '../ir/module.ts'
+import { type Block, Func, Module, Region, type Value, type Tensor } from '../ir/module.ts'
 import type { Type } from '../ir/types.ts'
 
 /**
@@ -127,6 +127,23 @@ export function buildRegion(
   const module = parent?.module ?? new Module()
   withFrame({ block: region.block, parent, constants: new Map(), what, module }, () => build(region.block.arguments))
   return region
+}
+
+/**
+ * A new private function in the module under construction; `build` makes its body and gives its result types. Its name is
+ * made unique by a number.
+ */
+export function buildFunction(name: string, argumentTypes: readonly Type[], build: (inputs: Value[]) => readonly Type[]): Func {
+  const { module } = currentFrame()
+  let unique = name
+  for (let i = 0; unique === 'main' || module.find(unique); i++) unique = `${name}_${i}`
+  const func = new Func(unique, argumentTypes, { visibility: 'private' })
+  module.functions.push(func)
+  const frame: Frame = { block: func.block, parent: undefined, constants: new Map(), what: `function ${unique}`, module }
+  withFrame(frame, () => {
+    func.resultTypes = build(func.block.arguments)
+  })
+  return func
 }
 
 /** Runs `build` so that its ops stand before position `position` of the current block instead of at its end. */

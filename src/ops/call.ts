@@ -1,0 +1,155 @@
+import type { Attribute } from '../ir/attributes.ts'
+import { quote } from '../ir/attributes.ts'
+import { type Func, Tensor } from '../ir/module.ts'
+import type { InferContext, VjpContext } from '../ir/op-definition.ts'
+import { type Type, shortTypes } from '../ir/types.ts'
+import { emit } from '../trace/emit.ts'
+import { buildFunction, currentFrame } from '../trace/frame.ts'
+import { flatten, unflatten, type TreeStructure } from '../trace/tree.ts'
+import { attributeDictionary, form, functional, operandList } from './assembly.ts'
+import * as codec from './codecs.ts'
+import { defineOp } from './define.ts'
+import { compatibleTypes } from './elementwise-rules.ts'
+import { funcReturnOp } from './return.ts'
+
+/** Calls of functions of the same module: `func.call` and `composite`. */
+
+const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
+
+/** Result types of a call, checked against the function if the module around it is known. */
+function inferCall({ operands, results, lookup, fail }: InferContext<unknown>, symbol: string, rule?: string): readonly Type[] {
+  const callee = lookup(symbol)
+  if (!callee) return results ?? fail(`the module has no function @${symbol}`, rule)
+  if (!compatibleTypes(operands, callee.argumentTypes))
+    fail(`@${symbol} takes ${shortTypes(callee.argumentTypes)}, it is given ${shortTypes(operands)}`, rule)
+  if (results && !compatibleTypes(results, callee.resultTypes))
+    fail(`@${symbol} returns ${shortTypes(callee.resultTypes)}, not ${shortTypes(results)}`, rule)
+  return results ?? callee.resultTypes
+}
+
+function callVjp({ operands, cotangents, needed, lookup, pullback }: VjpContext<unknown>, symbol: string) {
+  const callee = lookup(symbol)
+  if (!callee) throw new TypeError(`the module has no function @${symbol}`)
+  return pullback(callee.body, operands, () => cotangents, { active: needed }).inputs
+}
+
+/** Source: MLIR's `func` dialect. */
+export const callOp = defineOp({
+  name: 'func.call',
+  operands: ['operands...'],
+  results: ['results...'],
+  regions: [],
+  attributes: { callee: codec.symbol },
+  assembly: form(
+    {
+      covers: ['callee'],
+      print: (operation, printer) => {
+        printer.text(` ${codec.symbol.print(operation.attributes.callee)}(`)
+        printer.values(operation.operands)
+        printer.text(')')
+      },
+      parse: (parser, state) => {
+        state.attributes.callee = { kind: 'symbol', name: parser.symbol() }
+        parser.expect('(')
+        if (parser.accept(')')) return
+        state.references = parser.operands()
+        parser.expect(')')
+      },
+    },
+    attributeDictionary,
+    functional,
+  ),
+  infer: (context) => inferCall(context, context.attributes.callee),
+  evaluate: ({ attributes, operands, call }) => call(attributes.callee, operands),
+  vjp: (context) => callVjp(context, context.attributes.callee),
+})
+
+/** An op made of others, with its meaning as a function: a target may know a better way. Source: specification, "composite". */
+export const compositeOp = defineOp({
+  name: 'stablehlo.composite',
+  operands: ['inputs...'],
+  results: ['results...'],
+  regions: [],
+  attributes: {
+    name: codec.string,
+    composite_attributes: codec.optional(codec.anyAttribute),
+    decomposition: codec.symbol,
+    version: codec.optional(codec.i32),
+    composite_regions: codec.optional(codec.anyAttribute),
+  },
+  assembly: form(
+    {
+      covers: ['name'],
+      print: (operation, printer) => printer.text(` ${quote(operation.attributes.name)}`),
+      parse: (parser, state) => {
+        state.attributes.name = { kind: 'string', value: parser.string() }
+      },
+    },
+    operandList,
+    attributeDictionary,
+    functional,
+  ),
+  infer: (context) => {
+    const { name } = context.attributes
+    if (!/^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$/.test(name))
+      context.fail(`name ${quote(name)} must have a namespace: "my_namespace.my_op"`, 'composite_c1')
+    return inferCall(context, context.attributes.decomposition, 'composite_c2')
+  },
+  evaluate: ({ attributes, operands, call }) => call(attributes.decomposition, operands),
+  vjp: (context) => callVjp(context, context.attributes.decomposition),
+})
+
+/** A private function of the module, made from `fn`; the structure of its result comes with it. */
+function outline(name: string, args: readonly Tensor[], fn: (...args: Tensor[]) => unknown): { func: Func; structure: TreeStructure } {
+  let structure: TreeStructure | undefined
+  const func = buildFunction(name, args.map((arg) => arg.type), (inputs) => {
+    const flat = flatten(fn(...(inputs as Tensor[])), isTensor, `the result of ${name}`)
+    structure = flat.structure
+    emit(funcReturnOp, flat.leaves, {})
+    return flat.leaves.map((leaf) => leaf.type)
+  })
+  return { func, structure: structure! }
+}
+
+/**
+ * Emits `stablehlo.composite "name"`, whose decomposition is what `fn` does: `composite('my.gelu', [x], (x) => ...)`. `fn` may use its
+ * arguments only, no tensors from outside. Throws `OpError` if the name has no namespace, `TraceError` for tensors from outside.
+ */
+export function composite<R>(
+  name: string,
+  args: readonly Tensor[],
+  fn: (...args: Tensor[]) => R,
+  options: { attributes?: Readonly<Record<string, Attribute>>; version?: number } = {},
+): R {
+  const { func, structure } = outline(name, args, fn)
+  const operation = emit(
+    compositeOp,
+    args,
+    {
+      name,
+      composite_attributes: options.attributes && { kind: 'dictionary', entries: options.attributes },
+      decomposition: func.name,
+      version: options.version,
+    },
+    { results: func.resultTypes },
+  )
+  return unflatten(structure, operation.results) as R
+}
+
+/**
+ * Makes `fn` a function of the module, which every call of the result calls instead of repeating its ops. It is traced anew for every
+ * combination of argument types. `fn` takes tensors and may use nothing else from outside. Throws `TraceError` if it does.
+ */
+export function outlined<Args extends readonly Tensor[], R>(name: string, fn: (...args: Args) => R): (...args: Args) => R {
+  const known = new WeakMap<object, Map<string, { func: Func; structure: TreeStructure }>>()
+  return (...args) => {
+    const { module } = currentFrame()
+    let variants = known.get(module)
+    if (!variants) known.set(module, (variants = new Map()))
+    const key = shortTypes(args.map((arg) => arg.type))
+    let made = variants.get(key)
+    if (!made) variants.set(key, (made = outline(name, args, fn as unknown as (...args: Tensor[]) => unknown)))
+    const operation = emit(callOp, args, { callee: made.func.name }, { results: made.func.resultTypes })
+    return unflatten(made.structure, operation.results) as R
+  }
+}

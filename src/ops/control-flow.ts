@@ -1,0 +1,133 @@
+import { TraceError } from '../ir/errors.ts'
+import { type Region, Tensor } from '../ir/module.ts'
+import type { InferContext, VjpContext } from '../ir/op-definition.ts'
+import { type Type, isTensorType, shortType, shortTypes } from '../ir/types.ts'
+import { emit } from '../trace/emit.ts'
+import { buildRegion } from '../trace/frame.ts'
+import { type TreeStructure, flatten, unflatten } from '../trace/tree.ts'
+import { compatibleTypes } from './elementwise-rules.ts'
+import { zeros } from './constant.ts'
+import { defineOp } from './define.ts'
+import { emitReturn } from './return.ts'
+
+/** Conditional execution: `if`, `case`, and the builders `cond` and `switchCase`. */
+
+const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
+
+/** Types that a region returns. */
+export const returnedTypes = (region: Region): Type[] => region.block.terminator?.operands.map((operand) => operand.type) ?? []
+
+function inferBranches({ regions, fail }: InferContext<unknown>, name: string): Type[] {
+  const first = returnedTypes(regions[0])
+  regions.forEach((region, i) => {
+    if (region.block.arguments.length) fail(`branch ${i} has arguments; it must take none`, `${name}_c1`)
+    const types = returnedTypes(region)
+    if (!compatibleTypes(types, first))
+      fail(`branches return different types: ${shortTypes(first)} and ${shortTypes(types)} (branch ${i})`, `${name}_c2`)
+  })
+  return first
+}
+
+/** The gradient of a choice is the same choice between the branches' gradients. */
+function branchGradients(context: VjpContext<unknown>, choose: (branches: readonly (() => readonly Tensor[])[]) => readonly Tensor[]): void {
+  const { regions, cotangents, activeCaptures, pullback, accumulate } = context
+  const captures = activeCaptures(regions)
+  if (captures.length === 0) return
+  const branches = regions.map((region) => () =>
+    pullback(region, [], () => cotangents, { captured: captures }).captured.map((cotangent, i) => cotangent ?? zeros(captures[i].type)),
+  )
+  choose(branches).forEach((cotangent, i) => accumulate(captures[i], cotangent))
+}
+
+/** Source: specification, "if". */
+export const ifOp = defineOp({
+  name: 'stablehlo.if',
+  operands: ['pred'],
+  results: ['results...'],
+  regions: ['true_branch', 'false_branch'],
+  attributes: {},
+  assembly: 'generic',
+  infer: (context) => {
+    const { operands, results, fail } = context
+    const [pred] = operands
+    if (!isTensorType(pred) || pred.dtype !== 'bool' || pred.shape.length !== 0)
+      fail(`pred must be bool[], got ${shortType(pred)}`, 'if_i1')
+    return results ?? inferBranches(context, 'if')
+  },
+  evaluate: ({ arrays: [pred], regions, run }) => run(regions[pred.data[0] ? 0 : 1], []),
+  vjp: (context) => {
+    branchGradients(context, ([onTrue, onFalse]) => emitIf(context.operands[0], onTrue, onFalse))
+    return [null]
+  },
+})
+
+function emitIf(pred: Tensor, onTrue: () => readonly Tensor[], onFalse: () => readonly Tensor[]): Tensor[] {
+  const regions = [onTrue, onFalse].map((branch, i) =>
+    buildRegion(`${i ? 'false' : 'true'} branch of if`, [], () => emitReturn(branch())),
+  )
+  return [...emit(ifOp, [pred], {}, { regions }).results] as Tensor[]
+}
+
+/** Runs branches that give trees, and checks that the trees are alike. */
+function branchTrees<R>(branches: readonly (() => R)[], names: readonly string[]): { build: (() => Tensor[])[]; structure: () => TreeStructure } {
+  let structure: TreeStructure | undefined
+  const build = branches.map((branch, i) => () => {
+    const flat = flatten(branch(), isTensor, `the result of the ${names[i]}`)
+    if (structure && JSON.stringify(structure) !== JSON.stringify(flat.structure))
+      throw new TraceError(`branches return different structures: the ${names[i]} differs from the ${names[0]}`, 'BAD_TREE')
+    structure ??= flat.structure
+    return flat.leaves
+  })
+  return { build, structure: () => structure! }
+}
+
+/**
+ * Runs one of two functions, as `pred` (`bool[]`) says when the program runs: `cond(p, () => x.add(1), () => x)`. Both give
+ * trees of the same structure and types; they may use tensors from outside. Throws `OpError`, `TraceError`.
+ */
+export function cond<R>(pred: Tensor, onTrue: () => R, onFalse: () => R): R {
+  const { build, structure } = branchTrees([onTrue, onFalse], ['true branch', 'false branch'])
+  const results = emitIf(pred, build[0], build[1])
+  return unflatten(structure(), results) as R
+}
+
+/** Source: specification, "case". */
+export const caseOp = defineOp({
+  name: 'stablehlo.case',
+  operands: ['index'],
+  results: ['results...'],
+  regions: ['branches...'],
+  attributes: {},
+  assembly: 'generic',
+  infer: (context) => {
+    const { operands, regions, results, fail } = context
+    const [index] = operands
+    if (!isTensorType(index) || index.dtype !== 'i32' || index.shape.length !== 0)
+      fail(`index must be i32[], got ${shortType(index)}`, 'case_i1')
+    if (regions.length === 0) fail('needs at least one branch', 'case_c1')
+    return results ?? inferBranches(context, 'case')
+  },
+  evaluate: ({ arrays: [index], regions, run }) => {
+    const i = Number(index.data[0])
+    return run(regions[i >= 0 && i < regions.length ? i : regions.length - 1], [])
+  },
+  vjp: (context) => {
+    branchGradients(context, (branches) => emitCase(context.operands[0], branches))
+    return [null]
+  },
+})
+
+function emitCase(index: Tensor, branches: readonly (() => readonly Tensor[])[]): Tensor[] {
+  const regions = branches.map((branch, i) => buildRegion(`branch ${i} of case`, [], () => emitReturn(branch())))
+  return [...emit(caseOp, [index], {}, { regions }).results] as Tensor[]
+}
+
+/**
+ * Runs the function that `index` (`i32[]`) names; an index out of range runs the last. Branches give trees of the same
+ * structure and types. Throws `OpError`, `TraceError`.
+ */
+export function switchCase<R>(index: Tensor, branches: readonly (() => R)[]): R {
+  const { build, structure } = branchTrees(branches, branches.map((_, i) => `branch ${i}`))
+  const results = emitCase(index, build)
+  return unflatten(structure(), results) as R
+}
