@@ -1,5 +1,6 @@
 import type { Attribute } from './attributes.ts'
 import type { Operation, Region, Value } from './module.ts'
+import type { OpDefinition } from './op-definition.ts'
 import type { Type } from './types.ts'
 
 /**
@@ -45,7 +46,8 @@ export interface AssemblyParser {
   accept(text: string): boolean
   peek(text: string): boolean
   identifier(expected: string): string
-  integer(): bigint
+  /** An integer with its sign; `message` is the error if there is none. */
+  integer(message?: string): bigint
   symbol(): string
   string(): string
   operand(): OperandReference
@@ -61,6 +63,8 @@ export interface AssemblyParser {
   /** The value an operand names, checked against the type. */
   resolve(reference: OperandReference, type: Type): Value
   resolveAll(references: readonly OperandReference[], types: readonly Type[]): Value[]
+  /** The definition of an op that a form names inside itself: `applies stablehlo.add`. */
+  definition(name: string): OpDefinition | undefined
   /** How many results stand before `=`. */
   readonly resultCount: number
   fail(message: string): never

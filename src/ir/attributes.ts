@@ -29,7 +29,7 @@ export const unitAttribute: Attribute = { kind: 'unit' }
 /** A string literal with MLIR's escapes. */
 export function quote(text: string): string {
   let out = '"'
-  for (const byte of Buffer.from(text, 'utf8')) {
+  for (const byte of bytesOf(text)) {
     if (byte === 0x22 || byte === 0x5c) out += '\\' + String.fromCharCode(byte)
     else if (byte < 0x20 || byte >= 0x7f) out += '\\' + byte.toString(16).toUpperCase().padStart(2, '0')
     else out += String.fromCharCode(byte)
@@ -37,8 +37,19 @@ export function quote(text: string): string {
   return out + '"'
 }
 
+/** UTF-8; the lone surrogates U+DC80 to U+DCFF stand for the bytes 0x80 to 0xFF of a string that is no UTF-8. */
+function bytesOf(text: string): Uint8Array {
+  if (!/[\udc80-\udcff]/.test(text)) return Buffer.from(text, 'utf8')
+  return Buffer.concat(
+    Array.from(text, (character) => {
+      const code = character.codePointAt(0)!
+      return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code - 0xdc00) : Buffer.from(character, 'utf8')
+    }),
+  )
+}
+
 /** A name after `@` or as a dictionary key: bare if it can be. */
-export const symbolText = (name: string): string => (/^[A-Za-z_][\w$.-]*$/.test(name) ? name : quote(name))
+export const symbolText = (name: string): string => (/^[A-Za-z_][\w$.]*$/.test(name) ? name : quote(name))
 
 /** An attribute in MLIR text. */
 export function attributeText(attribute: Attribute): string {

@@ -48,6 +48,8 @@ const table = {
   i16: signed(16),
   i32: signed(32),
   i64: signed(64),
+  /** MLIR's own integer for sizes: in shape operands and layouts of imported programs, not in StableHLO's values. */
+  index: { kind: 'signed', text: 'index', bits: 64 } as IntegerInfo,
   u2: unsigned(2),
   u4: unsigned(4),
   u8: unsigned(8),

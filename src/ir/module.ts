@@ -186,6 +186,8 @@ export class Module {
   readonly functions: Func[] = []
   /** Operations of other dialects at module level (`sdy.mesh @mesh = ...`), each as its text. */
   readonly foreign: string[] = []
+  /** Modules inside this one. */
+  readonly modules: Module[] = []
   attributes: DiscardableAttributes = {}
 
   constructor(name?: string) {

@@ -117,10 +117,22 @@ function quantizedText(storage: DType, q: Quantization): string {
   const blocks = q.blocks ? `:{${q.blocks.map((b) => `${b.axis}:${b.size}`).join(', ')}}` : ''
   const parameters = q.scales.map((scale, i) => {
     const zero = q.zeroPoints[i] ?? 0n
-    return doubleText(scale) + (zero === 0n ? '' : `:${zero}`)
+    return scaleText(scale) + (zero === 0n ? '' : `:${zero}`)
   })
-  const body = q.axis === undefined && !q.blocks ? parameters[0] : `{${parameters.join(', ')}}`
+  const shape = q.scaleShape ?? (q.axis === undefined && !q.blocks ? [] : [parameters.length])
+  const nest = (axis: number, offset: number): string => {
+    if (axis === shape.length) return parameters[offset]
+    const step = elementCount(shape.slice(axis + 1))
+    return `{${Array.from({ length: shape[axis] }, (_, i) => nest(axis + 1, offset + i * step)).join(axis === shape.length - 1 ? ',' : ', ')}}`
+  }
+  const body = nest(0, 0)
   return `!quant.uniform<${dtypes[storage].text.replace(/^ui/, 'u')}${range}:${dtypes[q.expressed].text}${axis}${blocks}, ${body}>`
+}
+
+/** A scale as upstream prints it, `2.000000e+00`, unless digits would be lost. */
+function scaleText(scale: number): string {
+  const text = scale.toExponential(6).replace(/e([+-])(\d)$/, 'e$10$2')
+  return Number(text) === scale ? text : doubleText(scale)
 }
 
 /** A double in MLIR's spelling: always with a point or an exponent. */

@@ -87,6 +87,8 @@ export const sameOperandsAndResult: Piece = {
     parser.expect(':')
     if (parser.peek('(')) {
       const { inputs, outputs } = parser.functionType()
+      if (inputs.length !== state.references.length) parser.fail(`${state.references.length} operands present, but expected ${inputs.length}`)
+      if (outputs.length !== 1) parser.fail('expected single output')
       state.operandTypes = inputs
       state.results = outputs
     } else {
@@ -108,10 +110,9 @@ export const operandTypes = (passThrough: boolean): Piece => ({
   parse: (parser, state) => {
     if (state.references.length === 0) return
     parser.expect(':')
-    state.operandTypes = state.references.map((_, i) => {
-      if (i) parser.expect(',')
-      return parser.type()
-    })
+    state.operandTypes = []
+    do state.operandTypes.push(parser.type())
+    while (parser.accept(','))
     if (passThrough) state.results = state.operandTypes
   },
 })
@@ -133,7 +134,7 @@ export function parseIntegerList(parser: AssemblyParser): number[] {
   const list: number[] = []
   parser.expect('[')
   if (parser.accept(']')) return list
-  do list.push(Number(parser.integer()))
+  do list.push(Number(parser.integer(`expected integer value, or expected ']' to end the list`)))
   while (parser.accept(','))
   parser.expect(']')
   return list

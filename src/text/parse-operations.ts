@@ -1,0 +1,404 @@
+import type { AssemblyParser, OperandReference, ParsedOperation } from '../ir/assembly.ts'
+import type { Attribute } from '../ir/attributes.ts'
+import { EngramError } from '../ir/errors.ts'
+import { Block, Operation, Region, type Value } from '../ir/module.ts'
+import type { AttributeCodec, OpDefinition } from '../ir/op-definition.ts'
+import { type Type, sameType, typeText } from '../ir/types.ts'
+import { foreignOp } from './foreign.ts'
+import { token } from './lex.ts'
+import { ParseError, type RelatedPlace } from './parse-error.ts'
+import { StructParser } from './parse-structs.ts'
+
+/** Ops of which an operand is the result of another: all that is needed to read a function's body. */
+interface Definition {
+  readonly values: readonly Value[]
+  readonly offset: number
+}
+interface ResultNames {
+  readonly name: string
+  readonly count: number
+  readonly offset: number
+}
+
+/** Regions inside each other; deeper text is refused before it can exhaust the stack. */
+const deepestRegions = 256
+/** `%x:N = ...` */
+const mostResults = 100_000
+
+const noAttributes: Readonly<Record<string, Attribute>> = {}
+const noRegions: readonly Region[] = []
+
+/** Operations in generic form and in the ops' own forms, with the values that they define and use. */
+export abstract class OperationParser extends StructParser implements AssemblyParser {
+  readonly #catalogue: ReadonlyMap<string, OpDefinition>
+  readonly #allowForeign: boolean
+  readonly #foreign = new Map<string, OpDefinition>()
+  readonly #codecs = new Map<OpDefinition, readonly (readonly [string, AttributeCodec<unknown>])[]>()
+  /** Values by name, `%` included. */
+  #values = new Map<string, Definition>()
+  /** Names that the innermost region has defined so far. */
+  #names: string[] = []
+  #regions = 0
+  #block: Block | undefined
+  /** The op whose own form is being read, for messages. */
+  #op: string | undefined
+  #resultCount = 0
+
+  constructor(text: string, file: string, catalogue: ReadonlyMap<string, OpDefinition>, allowForeign: boolean) {
+    super(text, file)
+    this.#catalogue = catalogue
+    this.#allowForeign = allowForeign
+  }
+
+  get resultCount(): number {
+    return this.#resultCount
+  }
+
+  /** The definition of an op, for forms that name one inside: `applies stablehlo.add`. */
+  definition(name: string): OpDefinition | undefined {
+    return this.#catalogue.get(name)
+  }
+
+  override fail(message: string): never {
+    this.error(this.#op ? `custom op '${this.#op}' ${message}` : message)
+  }
+
+  identifier(expected: string): string {
+    if (this.kind !== token.word) this.fail(`expected valid keyword: ${expected}`)
+    const text = this.tokenText()
+    this.advance()
+    return text
+  }
+
+  operand(): OperandReference {
+    if (this.kind !== token.value) this.error('expected SSA operand')
+    const offset = this.start
+    let name = this.tokenText()
+    this.advance()
+    if (this.peek('#') && this.text.charCodeAt(this.start + 1) <= 57) {
+      name += this.tokenText()
+      this.advance()
+    }
+    return { name, offset }
+  }
+
+  operands(): OperandReference[] {
+    const references: OperandReference[] = []
+    if (this.kind !== token.value) return references
+    do references.push(this.operand())
+    // The comma before something else belongs to the op's form.
+    while (this.peek(',') && this.text.charCodeAt(this.skipSpace(this.end)) === 37 && this.accept(','))
+    return references
+  }
+
+  attributes(): Record<string, Attribute> {
+    return this.peek('{') ? this.nested(() => this.dictionary()) : {}
+  }
+
+  resolve(reference: OperandReference, type: Type): Value {
+    const { name, offset } = reference
+    const definition = this.#values.get(name)
+    const value = definition ? definition.values[0] : this.#numbered(reference)
+    if (value === undefined) return this.#undefined(reference)
+    if (value.type !== type && !sameType(value.type, type))
+      this.errorAt(
+        offset,
+        `use of value '${name}' expects different type than prior uses: '${typeText(type)}' vs '${typeText(value.type)}'`,
+        this.#definedAt(name, value),
+      )
+    return value
+  }
+
+  resolveAll(references: readonly OperandReference[], types: readonly Type[]): Value[] {
+    if (references.length !== types.length)
+      this.fail(`number of operands and types do not match: got ${references.length} operands and ${types.length} types`)
+    return references.map((reference, i) => this.resolve(reference, types[i]))
+  }
+
+  region(bare?: readonly { name: OperandReference; type: Type }[]): Region {
+    const region = new Region()
+    this.#inRegion(() => {
+      if (bare) {
+        const block = this.#addBlock(region, bare.map((argument) => argument.type))
+        bare.forEach(({ name }, i) => this.define(name.name, name.offset, [block.arguments[i]]))
+      }
+      this.blocks(region)
+    })
+    return region
+  }
+
+  /** Reads `{ ... }` into a region whose first block may be there already. */
+  protected blocks(region: Region): void {
+    this.expect('{')
+    let block = region.blocks[0]
+    if (!block && this.kind !== token.label && !this.peek('}')) block = this.#addBlock(region, [])
+    while (!this.accept('}')) {
+      if (this.kind === token.label) block = this.#blockHeader(region)
+      else if (this.kind === token.end) this.error(`expected '}' to end the region`)
+      else {
+        this.#block = block
+        this.#operation()
+      }
+    }
+  }
+
+  /** `^bb0(%a: type, %b: type):` */
+  #blockHeader(region: Region): Block {
+    this.advance()
+    const block = this.#addBlock(region, [])
+    if (this.peek('('))
+      this.list('(', ')', () => {
+        const { name, offset } = this.operand()
+        this.expect(':')
+        this.define(name, offset, [block.addArgument(this.type())])
+        this.trailingLocation(undefined)
+      })
+    this.expect(':', 'after the block')
+    return block
+  }
+
+  #addBlock(region: Region, types: readonly Type[]): Block {
+    const block = new Block(region, types)
+    region.blocks.push(block)
+    return block
+  }
+
+  /** Runs `read` with names that end with it. */
+  #inRegion(read: () => void): void {
+    if (++this.#regions > deepestRegions) this.error(`regions are nested more than ${deepestRegions} deep`)
+    const outer = { names: this.#names, block: this.#block, op: this.#op, resultCount: this.#resultCount }
+    this.#names = []
+    this.#op = undefined
+    read()
+    for (const name of this.#names) this.#values.delete(name)
+    this.#names = outer.names
+    this.#block = outer.block
+    this.#op = outer.op
+    this.#resultCount = outer.resultCount
+    this.#regions--
+  }
+
+  /** Runs `read` without any of the values known so far: functions see nothing of what is around them. */
+  protected isolated(read: () => void): void {
+    const outer = this.#values
+    this.#values = new Map()
+    this.#inRegion(read)
+    this.#values = outer
+  }
+
+  /** Names values; a name that is taken, also by a region around this, is an error. */
+  protected define(name: string, offset: number, values: readonly Value[]): void {
+    const before = this.#values.get(name)
+    if (before) this.errorAt(offset, `redefinition of SSA value '${name}'`, [{ offset: before.offset, message: `'${name}' is already defined here` }])
+    if (name.includes('#')) this.errorAt(offset, `'${name}' is not a name: the number after '#' counts the results of one op`)
+    this.#values.set(name, { values, offset })
+    this.#names.push(name)
+  }
+
+  /** `%x#1` */
+  #numbered({ name, offset }: OperandReference): Value | undefined {
+    const hash = name.indexOf('#')
+    if (hash < 0) return undefined
+    const base = name.slice(0, hash)
+    const definition = this.#values.get(base)
+    if (!definition) return undefined
+    const value = definition.values[Number(name.slice(hash + 1))]
+    if (!value)
+      this.errorAt(offset, `reference to invalid result number '${name}': ${base} has ${definition.values.length} results`, [
+        { offset: definition.offset, message: `${base} is defined here` },
+      ])
+    return value
+  }
+
+  #undefined({ name, offset }: OperandReference): never {
+    const base = name.replace(/#.*/, '')
+    // Only now, for the message: does a definition follow?
+    const later = new RegExp(`${base.replaceAll('$', '\\$').replaceAll('.', '\\.')}(?::\\d+)?\\s*=[^=]`, 'g')
+    later.lastIndex = offset + base.length
+    const found = later.exec(this.text)
+    const related: RelatedPlace[] = found ? [{ offset: found.index, message: `${base} is defined only here: a value cannot be used before` }] : []
+    return this.errorAt(offset, `use of undeclared SSA value name '${name}'`, related)
+  }
+
+  #definedAt(name: string, value: Value): RelatedPlace[] {
+    const definition = this.#values.get(name) ?? this.#values.get(name.replace(/#.*/, ''))
+    return definition ? [{ offset: definition.offset, message: `'${name}' is defined here as '${typeText(value.type)}'` }] : []
+  }
+
+  /** One operation, appended to the current block. */
+  #operation(): void {
+    const results = this.kind === token.value ? this.#resultNames() : undefined
+    const at = this.start
+    if (this.kind === token.string) {
+      const name = this.string()
+      const definition = this.#lookUp(name, at, true)
+      this.#finish(definition, this.#generic(), at, results)
+    } else if (this.kind === token.word) {
+      const text = this.tokenText()
+      const name = text.includes('.') ? text : `func.${text}`
+      const definition = this.#lookUp(name, at, false)
+      this.advance()
+      this.#finish(definition, this.#ownForm(definition, at, results), at, results)
+    } else this.error(results ? 'expected operation name in quotes' : 'expected an operation')
+  }
+
+  /** `%a, %b:2 =` */
+  #resultNames(): ResultNames[] {
+    const names: ResultNames[] = []
+    do {
+      if (this.kind !== token.value) this.error('expected the name of a result')
+      const name = this.tokenText()
+      const offset = this.start
+      this.advance()
+      let count = 1
+      if (this.accept(':')) {
+        const at = this.start
+        count = this.smallInteger('a number of results')
+        if (count < 1 || count > mostResults) this.errorAt(at, `expected named operation to have at least 1 result and at most ${mostResults}`)
+      }
+      names.push({ name, count, offset })
+    } while (this.accept(','))
+    this.expect('=', 'after SSA name')
+    return names
+  }
+
+  #lookUp(name: string, at: number, generic: boolean): OpDefinition {
+    const known = this.#catalogue.get(name) ?? this.#foreign.get(name)
+    if (known) return known
+    const dialect = name.includes('.') ? name.slice(0, name.indexOf('.')) : name
+    if (!this.#allowForeign || !generic)
+      this.errorAt(
+        at,
+        `unknown op '${name}': it is not in the catalogue. ` +
+          (dialect === 'stablehlo'
+            ? 'Check the spelling, or update Engram if the op is newer than it'
+            : `Lower the program to StableHLO before it is read` +
+              (generic ? `, or allow foreign ops, which can be read and printed but not run` : `: ops of '${dialect}' can only be read in generic form, "${name}"(...)`)),
+      )
+    const definition = foreignOp(name)
+    this.#foreign.set(name, definition)
+    return definition
+  }
+
+  /** `(%a, %b) <{properties}> ({region}) {attributes} : (a, b) -> c` */
+  #generic(): ParsedOperation & { properties: Readonly<Record<string, Attribute>> } {
+    const references = this.list('(', ')', () => this.operand())
+    if (this.peek('[')) this.error('branches to blocks are not supported: StableHLO has structured control flow only')
+    let properties = noAttributes
+    if (this.accept('<')) {
+      properties = this.nested(() => this.dictionary())
+      this.expect('>')
+    }
+    const regions = this.peek('(') ? this.list('(', ')', () => this.region()) : noRegions
+    const attributes = this.peek('{') ? this.nested(() => this.dictionary()) : noAttributes
+    this.expect(':', 'and the type of the operation')
+    const { inputs, outputs } = this.functionType()
+    return { operands: this.resolveAll(references, inputs), results: outputs, attributes, regions, properties }
+  }
+
+  #ownForm(definition: OpDefinition, at: number, results: readonly ResultNames[] | undefined): ParsedOperation {
+    const { name, assembly } = definition
+    if (assembly === 'generic') return this.errorAt(at, `'${name}' has no form of its own: write it in generic form, "${name}"(...)`)
+    const outer = this.#op
+    this.#op = name
+    this.#resultCount = results ? results.reduce((sum, { count }) => sum + count, 0) : 0
+    let parsed: ParsedOperation
+    try {
+      parsed = assembly.parse(this)
+    } catch (error) {
+      if (error instanceof ParseError || isStackOverflow(error)) throw error
+      // The op's own code has refused what it was given.
+      return this.errorAt(at, `custom op '${name}' ${(error as Error).message}`, undefined, error)
+    }
+    this.#op = outer
+    return parsed
+  }
+
+  #finish(
+    definition: OpDefinition,
+    parsed: ParsedOperation & { properties?: Readonly<Record<string, Attribute>> },
+    at: number,
+    names: readonly ResultNames[] | undefined,
+  ): void {
+    const block = this.#block ?? this.errorAt(at, 'expected an operation inside a function')
+    const regions = parsed.regions ?? noRegions
+    this.#checkRegions(definition, regions, at)
+    const { attributes, discardable } = this.#readAttributes(definition, parsed, at)
+    const operation = new Operation(block, definition, parsed.operands, attributes, parsed.results, regions, this.locationAt(at))
+    operation.discardable = discardable
+    block.operations.push(operation)
+    this.trailingLocation(operation)
+    if (names) this.#nameResults(operation, names, at)
+  }
+
+  #nameResults(operation: Operation, names: readonly ResultNames[], at: number): void {
+    const { results } = operation
+    const wanted = names.reduce((sum, { count }) => sum + count, 0)
+    if (results.length === 0) this.errorAt(names[0].offset, 'cannot name an operation with no results')
+    if (wanted !== results.length) this.errorAt(at, `operation defines ${results.length} results but was provided ${wanted} to bind`)
+    let next = 0
+    for (const { name, count, offset } of names) {
+      this.define(name, offset, names.length === 1 ? results : results.slice(next, next + count))
+      next += count
+    }
+  }
+
+  /** Every op of StableHLO has regions of one block; passes rely on it. */
+  #checkRegions(definition: OpDefinition, regions: readonly Region[], at: number): void {
+    if (regions.length === 0 || this.#foreign.has(definition.name)) return
+    regions.forEach((region, i) => {
+      if (region.blocks.length !== 1)
+        this.errorAt(at, `'${definition.name}' op region #${i} ('${definition.regions[i] ?? '?'}') failed to verify constraint: region with 1 blocks`)
+    })
+  }
+
+  /** The op's attributes through its codecs, and the others as they are. */
+  #readAttributes(
+    definition: OpDefinition,
+    { attributes: raw, properties }: { attributes: Readonly<Record<string, Attribute>>; properties?: Readonly<Record<string, Attribute>> },
+    at: number,
+  ): { attributes: Record<string, unknown>; discardable: Record<string, Attribute> | undefined } {
+    let codecs = this.#codecs.get(definition)
+    if (!codecs) {
+      codecs = Object.entries(definition.attributes as Record<string, AttributeCodec<unknown>>)
+      this.#codecs.set(definition, codecs)
+    }
+    const attributes: Record<string, unknown> = {}
+    let used = 0
+    for (const [name, codec] of codecs) {
+      const value = properties && Object.hasOwn(properties, name) ? properties[name] : Object.hasOwn(raw, name) ? raw[name] : undefined
+      if (value === undefined) {
+        if (!codec.optional) this.errorAt(at, `'${definition.name}' op requires attribute '${name}'`)
+        continue
+      }
+      used++
+      const read = this.#decode(definition, name, codec, value, at)
+      if (read === undefined) this.errorAt(at, `'${definition.name}' op attribute '${name}' failed to satisfy constraint: ${codec.expected}`)
+      attributes[name] = read
+    }
+    const foreign = this.#foreign.has(definition.name)
+    let discardable: Record<string, Attribute> | undefined
+    if (used < Object.keys(raw).length || (properties && properties !== noAttributes)) {
+      const known = definition.attributes
+      for (const name of Object.keys(raw)) if (!Object.hasOwn(known, name)) (discardable ??= {})[name] = raw[name]
+      for (const name of Object.keys(properties ?? noAttributes)) {
+        if (Object.hasOwn(known, name)) continue
+        if (!foreign) this.errorAt(at, `'${definition.name}' op has no property '${name}'; it has ${codecs.map(([each]) => each).join(', ') || 'none'}`)
+        ;(discardable ??= {})[name] = properties![name]
+      }
+    }
+    return { attributes, discardable }
+  }
+
+  #decode(definition: OpDefinition, name: string, codec: AttributeCodec<unknown>, value: Attribute, at: number): unknown {
+    try {
+      return codec.parse(value)
+    } catch (error) {
+      if (isStackOverflow(error)) throw error
+      const reason = error instanceof EngramError ? error.message : codec.expected
+      return this.errorAt(at, `'${definition.name}' op attribute '${name}' failed to satisfy constraint: ${reason}`, undefined, error)
+    }
+  }
+}
+
+export const isStackOverflow = (error: unknown): boolean => error instanceof RangeError && error.message.includes('call stack')
