@@ -2,7 +2,7 @@ import { isInteger } from '../ir/dtypes.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { Tensor } from '../ir/module.ts'
 import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type Type, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, type Type, shortType, shortTypes, tensorType } from '../ir/types.ts'
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, functional, functionalForm, integerList, operandList } from './assembly.ts'
@@ -13,8 +13,9 @@ import { agree, needTensor, sameElementType, withShape } from './result-type.ts'
 
 /** Slices whose position is known only when the program runs. Positions are moved so that the slice lies inside. */
 
-function checkStarts(name: string, starts: readonly Type[], rank: number, rules: { count: string; same: string; type: string }, fail: InferContext<unknown>['fail']): void {
-  if (starts.length !== rank) fail(`has ${starts.length} start indices, the operand of ${name} has rank ${rank}`, rules.count)
+function checkStarts(operand: TensorType, starts: readonly Type[], rules: { count: string; same: string; type: string }, fail: InferContext<unknown>['fail']): void {
+  const rank = operand.shape.length
+  if (starts.length !== rank) fail(`has ${starts.length} start indices, operand ${shortType(operand)} has rank ${rank}`, rules.count)
   const types = starts.map((start, i) => needTensor(`start_indices[${i}]`, start, fail))
   for (const type of types) {
     if (type.shape.length !== 0 || !isInteger(type.dtype)) fail(`start indices must be integers of rank 0, got ${shortTypes(types)}`, rules.type)
@@ -40,7 +41,7 @@ export const dynamicSliceOp = defineOp({
     const operand = needTensor('operand', operands[0], fail)
     const rank = operand.shape.length
     if (sizes.length !== rank) fail(`slice_sizes [${sizes}] has ${sizes.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'dynamic_slice_c2')
-    checkStarts(shortType(operand), operands.slice(1), rank, { count: 'dynamic_slice_c2', same: 'dynamic_slice_c3', type: 'dynamic_slice_i2' }, fail)
+    checkStarts(operand, operands.slice(1), { count: 'dynamic_slice_c2', same: 'dynamic_slice_c3', type: 'dynamic_slice_i2' }, fail)
     sizes.forEach((size, axis) => {
       const limit = operand.shape[axis]
       if (size < 0) fail(`slice size ${size} at axis ${axis} is negative`, 'dynamic_slice_c4')
@@ -73,7 +74,7 @@ export const dynamicUpdateSliceOp = defineOp({
     if (!sameElementType(operand, update)) fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in element type`, 'dynamic_update_slice_c2')
     if (update.shape.length !== rank) fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in rank`, 'dynamic_update_slice_c3')
     const rules = { count: 'dynamic_update_slice_c4', same: 'dynamic_update_slice_c5', type: 'dynamic_update_slice_i3' }
-    checkStarts(shortType(operand), operands.slice(2), rank, rules, fail)
+    checkStarts(operand, operands.slice(2), rules, fail)
     update.shape.forEach((size, axis) => {
       if (size !== DYNAMIC && operand.shape[axis] !== DYNAMIC && size > operand.shape[axis])
         fail(`update ${shortType(update)} is larger than operand ${shortType(operand)} at axis ${axis}`, 'dynamic_update_slice_c6')

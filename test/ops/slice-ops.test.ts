@@ -112,7 +112,7 @@ describe('dynamic_slice and dynamic_update_slice', () => {
     expect(runOp((x) => dynamicUpdateSlice(x, sliceAxis(x, 0, 0, 1), [1, 0]), counting([2, 2])).toNested()).toEqual([[1, 2], [1, 2]])
   })
   test('errors', () => {
-    expect(traceError((x) => dynamicSlice(x, [0], [1, 1]), f32(2, 3))).toMatchInlineSnapshot(`"dynamic_slice: has 1 start indices, the operand of f32[2,3] has rank 2 [dynamic_slice_c2]"`)
+    expect(traceError((x) => dynamicSlice(x, [0], [1, 1]), f32(2, 3))).toMatchInlineSnapshot(`"dynamic_slice: has 1 start indices, operand f32[2,3] has rank 2 [dynamic_slice_c2]"`)
     expect(traceError((x) => dynamicSlice(x, [0, 0], [1]), f32(2, 3))).toMatchInlineSnapshot(`"dynamic_slice: slice_sizes [1] has 1 entries, operand f32[2,3] has rank 2 [dynamic_slice_c2]"`)
     expect(traceError((x) => dynamicSlice(x, [0, 0], [1, 4]), f32(2, 3))).toMatchInlineSnapshot(`"dynamic_slice: slice size 4 at axis 1 is greater than the size 3 of operand f32[2,3] [dynamic_slice_c4]"`)
     expect(traceError((x) => dynamicSlice(x, [0, 0], [1, -1]), f32(2, 3))).toMatchInlineSnapshot(`"dynamic_slice: slice size -1 at axis 1 is negative [dynamic_slice_c4]"`)
@@ -121,6 +121,6 @@ describe('dynamic_slice and dynamic_update_slice', () => {
     expect(traceError((x, u) => dynamicUpdateSlice(x, u, [0]), f32(2), i32(1))).toMatchInlineSnapshot(`"dynamic_update_slice: operand f32[2] and update i32[1] differ in element type [dynamic_update_slice_c2]"`)
     expect(traceError((x, u) => dynamicUpdateSlice(x, u, [0]), f32(2), f32())).toMatchInlineSnapshot(`"dynamic_update_slice: operand f32[2] and update f32[] differ in rank [dynamic_update_slice_c3]"`)
     expect(traceError((x, u) => dynamicUpdateSlice(x, u, [0]), f32(2), f32(3))).toMatchInlineSnapshot(`"dynamic_update_slice: update f32[3] is larger than operand f32[2] at axis 0 [dynamic_update_slice_c6]"`)
-    expect(traceError((x, u) => dynamicUpdateSlice(x, u, [0, 0]), f32(2), f32(1))).toMatchInlineSnapshot(`"dynamic_update_slice: has 2 start indices, the operand of f32[2] has rank 1 [dynamic_update_slice_c4]"`)
+    expect(traceError((x, u) => dynamicUpdateSlice(x, u, [0, 0]), f32(2), f32(1))).toMatchInlineSnapshot(`"dynamic_update_slice: has 2 start indices, operand f32[2] has rank 1 [dynamic_update_slice_c4]"`)
   })
 })
