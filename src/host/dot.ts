@@ -85,7 +85,7 @@ function offsetsOf(shape: readonly number[], axes: readonly number[]): Int32Arra
 /** The f32 case apart from the others, so that the engine compiles it for that store alone. */
 function packFloats(data: Float32Array, start: number, rows: Int32Array, columns: Int32Array, panel: Float64Array): void {
   const k = columns.length
-  if (k > 0 && columns[k - 1] === k - 1) {
+  if (columns.every((offset, j) => offset === j)) {
     for (let i = 0; i < rows.length; i++) {
       const from = start + rows[i]
       panel.set(data.subarray(from, from + k), i * k)
