@@ -1,6 +1,7 @@
 import { type Attribute, attributeText, quote, symbolText } from '../ir/attributes.ts'
 import { DenseElements } from '../ir/dense.ts'
 import type { AttributeCodec, OptionalCodec } from '../ir/op-definition.ts'
+import { elementCount } from '../ir/types.ts'
 
 /**
  * Codecs of the attribute kinds that ops share. Each is the TypeScript type, the printed form and the parsed form of an
@@ -40,13 +41,20 @@ export const string: AttributeCodec<string> = {
   parse: (attribute) => (attribute.kind === 'string' ? attribute.value : undefined),
 }
 
+/** Elements of a constant that an attribute lists; undefined if the type claims more than any list has. */
+function numbers(value: DenseElements): number[] | undefined {
+  if (value.type.shape.some((size) => size > longestList) || elementCount(value.type.shape) > longestList) return undefined
+  return Array.from(value.toArray().data as ArrayLike<number | bigint>, Number)
+}
+const longestList = 1_000_000
+
 /** `array<i64: 1, 2>`; older text has `dense<[1, 2]> : tensor<2xi64>`. */
 export const i64Array: AttributeCodec<readonly number[]> = {
   expected: 'an array of i64',
   print: (value) => (value.length ? `array<i64: ${value.join(', ')}>` : 'array<i64>'),
   parse: (attribute) =>
     attribute.kind === 'denseArray' ? attribute.elements.map(Number)
-      : attribute.kind === 'dense' ? Array.from(attribute.value.toArray().data as ArrayLike<number | bigint>, Number)
+      : attribute.kind === 'dense' ? numbers(attribute.value)
       : undefined,
 }
 
@@ -55,7 +63,7 @@ export const boolArray: AttributeCodec<readonly boolean[]> = {
   print: (value) => (value.length ? `array<i1: ${value.join(', ')}>` : 'array<i1>'),
   parse: (attribute) =>
     attribute.kind === 'denseArray' ? attribute.elements.map((element) => element === true || element === 1n)
-      : attribute.kind === 'dense' ? Array.from(attribute.value.toArray().data as ArrayLike<number>, (element) => element !== 0)
+      : attribute.kind === 'dense' ? numbers(attribute.value)?.map((element) => element !== 0)
       : undefined,
 }
 
@@ -76,24 +84,25 @@ export const i64Matrix: AttributeCodec<readonly (readonly number[])[]> = {
   },
   parse: (attribute) => {
     if (attribute.kind !== 'dense' || attribute.value.type.shape.length !== 2) return undefined
-    const flat = Array.from(attribute.value.toArray().data as ArrayLike<number | bigint>, Number)
+    const flat = numbers(attribute.value)
     const [rows, columns] = attribute.value.type.shape
-    return Array.from({ length: rows }, (_, i) => flat.slice(i * columns, (i + 1) * columns))
+    return flat && Array.from({ length: rows }, (_, i) => flat.slice(i * columns, (i + 1) * columns))
   },
 }
 
 /** `#stablehlo<name VALUE>`, or the bare word where an op's own form has it. */
-export const enumeration = <const T extends string>(name: string, values: readonly T[]): AttributeCodec<T> & { readonly values: readonly T[] } => ({
-  values,
-  expected: `one of ${values.join(', ')}`,
-  print: (value) => `#stablehlo<${name} ${value}>`,
-  parse: (attribute) => {
-    const word = attribute.kind === 'dialect' ? new RegExp(`^#(?:stablehlo|chlo)<${name}\\s+(\\w+)>$`).exec(attribute.text)?.[1]
-      : attribute.kind === 'string' ? attribute.value
-      : undefined
-    return values.find((value) => value === word)
-  },
-})
+export const enumeration = <const T extends string>(name: string, values: readonly T[]): AttributeCodec<T> & { readonly values: readonly T[] } => {
+  const pattern = new RegExp(`^#(?:stablehlo|chlo)<${name}\\s+(\\w+)>$`)
+  return {
+    values,
+    expected: `one of ${values.join(', ')}`,
+    print: (value) => `#stablehlo<${name} ${value}>`,
+    parse: (attribute) => {
+      const word = attribute.kind === 'dialect' ? pattern.exec(attribute.text)?.[1] : attribute.kind === 'string' ? attribute.value : undefined
+      return values.find((value) => value === word)
+    },
+  }
+}
 
 /** `[a, b]` of another codec's values. */
 export const arrayOf = <T>(element: AttributeCodec<T>): AttributeCodec<readonly T[]> => ({
