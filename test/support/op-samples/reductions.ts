@@ -7,8 +7,7 @@ import { dotGeneral, matmul } from '../../../src/ops/dot-general.ts'
 import { reduce, reduceAnd, reduceMax, reduceMin, reduceOr, reduceProd, reduceSum } from '../../../src/ops/reduce.ts'
 import { select } from '../../../src/ops/select.ts'
 import { argSort, sort, sortAscending, sortDescending } from '../../../src/ops/sort.ts'
-import { type Random, arbitrary } from './index.ts'
-import type { OpSample } from './sample.ts'
+import { type OpSample, type Random, arbitrary } from './sample.ts'
 
 const f64 = (...shape: number[]) => tensorType('f64', shape)
 const i32 = (...shape: number[]) => tensorType('i32', shape)
