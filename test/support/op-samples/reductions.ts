@@ -54,7 +54,7 @@ export const samples: readonly OpSample[] = [
     inputs: [f64(3, 4), i32(3, 4)],
     differentiable: false,
   },
-  { name: 'stablehlo.reduce (two sums)', op: 'stablehlo.reduce', build: (x, y) => reduce([x, y], [fill(0, f64()), fill(1, f64())], [0], ([a, b], [c, d]) => [add(a, c), multiply(b, d)]), inputs: [f64(3, 2), f64(3, 2)], differentiable: true },
+  { name: 'stablehlo.reduce (two sums)', op: 'stablehlo.reduce', build: (x, y) => reduce([x, y], [fill(0, f64()), fill(1, f64())], [0], ([a, b], [c, d]) => [add(a, c), multiply(b, d)]), inputs: [f64(3, 2), f64(3, 2)], differentiable: true, fixedType: true },
   { name: 'stablehlo.reduce (and)', op: 'stablehlo.reduce', build: (x) => reduceAnd(x, 0), inputs: [bool(2, 3)], differentiable: false },
   { name: 'stablehlo.reduce (or)', op: 'stablehlo.reduce', build: (x) => reduceOr(x), inputs: [i32(2, 3)], differentiable: false },
   { name: 'stablehlo.dot_general', op: 'stablehlo.dot_general', build: (x, y) => dotGeneral(x, y, { batching: [[1], [0]], contracting: [[0, 3], [2, 1]] }), inputs: [f64(2, 3, 2, 4), f64(3, 4, 2, 2)], differentiable: true },

@@ -19,6 +19,10 @@ export interface OpSample {
   readonly values?: (random: Random) => HostArray[]
   /** Whether the gradient can be checked by central differences in f64: for all float inputs, or for those with these positions. */
   readonly differentiable: boolean | readonly number[]
+  /** The sample makes constants of its inputs' type itself, so it cannot be built on another float type. */
+  readonly fixedType?: true
+  /** Why XLA cannot run this sample on the CPU or need not give the interpreter's values; absent where both must agree. */
+  readonly notOnXla?: string
 }
 
 /** A small, fast generator (mulberry32) from a seed. */
