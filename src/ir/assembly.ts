@@ -9,6 +9,8 @@ import type { Type } from './types.ts'
  */
 export interface Assembly {
   print(operation: Operation, printer: AssemblyPrinter): void
+  /** False for an operation that this form cannot express: it is then printed in generic form. */
+  fits?(operation: Operation): boolean
   /** Reads what `print` writes. The parser has consumed the op's name. */
   parse(parser: AssemblyParser): ParsedOperation
 }

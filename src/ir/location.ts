@@ -27,9 +27,9 @@ export class Location {
     return new Location(scope, stack, undefined)
   }
 
-  /** A location inside a text file. Lines and columns count from 1. */
-  static inFile(file: string, line: number, column: number, name?: string): Location {
-    return new Location('', undefined, { function: name, file, line, column })
+  /** A location inside a text file, in a scope of the program that was printed there. Lines and columns count from 1. */
+  static inFile(file: string, line: number, column: number, name?: string, scope = ''): Location {
+    return new Location(scope, undefined, { function: name, file, line, column })
   }
 
   /** The innermost frame that is not Engram's own. */

@@ -180,6 +180,9 @@ export class Func {
   }
 }
 
+/** Whether the function is only declared: it has no operations, so it cannot be run. */
+export const isDeclaration = (func: Func): boolean => func.block.operations.length === 0
+
 /** `builtin.module`. */
 export class Module {
   readonly name: string | undefined

@@ -16,11 +16,19 @@ export const constantOp = defineOp({
   regions: [],
   attributes: { value: codec.dense },
   assembly: {
+    fits: (operation) => sameType(operation.results[0].type, operation.attributes.value.type),
     print: (operation, printer) => {
       printer.attributes(operation, ['value'])
       printer.text(` ${operation.attributes.value.text()}`)
     },
     parse: (parser) => {
+      // Older text: `stablehlo.constant() {value = dense<...>} : () -> type`.
+      if (parser.accept('(')) {
+        parser.expect(')')
+        const attributes = parser.attributes()
+        parser.expect(':')
+        return { operands: [], results: parser.functionType().outputs, attributes }
+      }
       const attributes = parser.attributes()
       const value = parser.attribute()
       if (value.kind !== 'dense') return parser.fail('expected dense<...>')

@@ -1,6 +1,6 @@
 import { OpError } from '../ir/errors.ts'
 import { type Operation, type Region, Tensor } from '../ir/module.ts'
-import { type Type, isTensorType, shortType, shortTypes } from '../ir/types.ts'
+import { type Type, isTensorType, sameType, shortType, shortTypes } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion, captureLocation } from '../trace/frame.ts'
 import { flatten, flattenLike, unflatten } from '../trace/tree.ts'
@@ -16,6 +16,9 @@ const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
 
 /** `(%arg = %init, ...) : types cond {...} do {...}`; both regions call their arguments by the same names. */
 const whileAssembly: Assembly = {
+  // One list of types serves the initial values, the arguments of both regions and the results.
+  fits: ({ operands, regions, results }) =>
+    operands.every(({ type }, i) => [...regions.map((region) => region.block.arguments[i]), results[i]].every((value) => value && sameType(value.type, type))),
   print: (operation, printer) => {
     const [condition, body] = operation.regions
     printer.text('(')

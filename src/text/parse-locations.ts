@@ -59,7 +59,7 @@ export abstract class LocationParser extends AttributeParser {
       const known = this.#resolve(place, 0)
       const here = holder.location?.callSite
       const where = known.file ?? here
-      if (where) holder.location = Location.inFile(where.file, where.line, where.column, known.name)
+      if (where) holder.location = Location.inFile(where.file, where.line, where.column, undefined, known.name)
     }
   }
 

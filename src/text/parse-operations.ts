@@ -119,6 +119,7 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     const region = new Region()
     this.#inRegion(() => {
       if (bare) {
+        if (bare.some(({ type }) => type === undefined)) this.fail(`expected a type for each of the ${bare.length} arguments`)
         const block = this.#addBlock(region, bare.map((argument) => argument.type))
         bare.forEach(({ name }, i) => this.define(name.name, name.offset, [block.arguments[i]]))
       }

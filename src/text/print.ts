@@ -2,7 +2,7 @@ import type { AssemblyPrinter } from '../ir/assembly.ts'
 import { dictionaryText, entryText, quote, symbolText } from '../ir/attributes.ts'
 import { TraceError } from '../ir/errors.ts'
 import type { Location } from '../ir/location.ts'
-import type { Block, DiscardableAttributes, Func, Module, Operation, Region, Value } from '../ir/module.ts'
+import { type Block, type DiscardableAttributes, type Func, type Module, type Operation, type Region, type Value, isDeclaration } from '../ir/module.ts'
 import { type Type, typeText } from '../ir/types.ts'
 
 /**
@@ -36,14 +36,21 @@ class Printer implements AssemblyPrinter {
   }
 
   module(module: Module): string {
-    this.text(`module${module.name === undefined ? '' : ` @${symbolText(module.name)}`}`)
+    this.#module(module)
+    return this.#out.join('')
+  }
+
+  #module(module: Module): void {
+    const indent = this.#indent
+    this.text(`${indent}module${module.name === undefined ? '' : ` @${symbolText(module.name)}`}`)
     if (Object.keys(module.attributes).length) this.text(` attributes ${dictionaryText(module.attributes)}`)
     this.text(' {\n')
-    this.#indent = '  '
+    this.#indent = indent + '  '
     for (const line of module.foreign) this.text(`${this.#indent}${line}\n`)
+    for (const inner of module.modules) this.#module(inner)
     for (const func of module.functions) this.#func(func)
-    this.text('}\n')
-    return this.#out.join('')
+    this.#indent = indent
+    this.text(`${indent}}\n`)
   }
 
   single(operation: Operation): string {
@@ -55,12 +62,15 @@ class Printer implements AssemblyPrinter {
   #func(func: Func): void {
     this.#nextResult = 0
     this.#nextArgument = 0
+    const declared = isDeclaration(func)
     this.text(`${this.#indent}func.func ${func.visibility} @${symbolText(func.name)}(`)
     func.block.arguments.forEach((argument, i) => {
       if (i) this.text(', ')
-      this.blockArgument(argument)
-      this.value(argument)
-      this.text(': ')
+      if (!declared) {
+        this.blockArgument(argument)
+        this.value(argument)
+        this.text(': ')
+      }
       this.type(argument.type)
       this.#attributesAfterType(func.argumentAttributes[i])
     })
@@ -78,6 +88,7 @@ class Printer implements AssemblyPrinter {
       if (parentheses) this.text(')')
     }
     if (func.discardable && Object.keys(func.discardable).length) this.text(` attributes ${dictionaryText(func.discardable)}`)
+    if (declared) return this.text('\n')
     this.text(' {\n')
     this.#block(func.block)
     this.text(`${this.#indent}}\n`)
@@ -110,7 +121,7 @@ class Printer implements AssemblyPrinter {
         this.text(`${name}:${results.length} = `)
       }
     }
-    if (definition.assembly === 'generic' || this.#options.generic) this.#generic(operation)
+    if (definition.assembly === 'generic' || this.#options.generic || definition.assembly.fits?.(operation) === false) this.#generic(operation)
     else {
       this.text(definition.name.replace(/^func\./, ''))
       definition.assembly.print(operation, this)
