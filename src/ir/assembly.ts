@@ -31,7 +31,6 @@ export interface AssemblyPrinter {
   region(region: Region, options?: { bare?: boolean }): void
   /** A block's argument gets its name now, as an op that prints arguments itself needs; `like` gives it the name of another. */
   blockArgument(value: Value, like?: Value): void
-  newline(): void
 }
 
 /** An operand as written, before its type is known. */
