@@ -12,6 +12,9 @@ export interface Origin {
   failure?: RunnerError
 }
 
+/** Frees buffers that were forgotten; a net under `release()`, since the collector knows nothing of the device's memory. */
+const forgotten = new FinalizationRegistry<{ connection: Connection; handle: bigint }>(({ connection, handle }) => connection.free(handle))
+
 /** An array that the runner's process holds. Only its handle is here. */
 export class RemoteBuffer implements DeviceBuffer {
   readonly type: TensorType
@@ -26,6 +29,7 @@ export class RemoteBuffer implements DeviceBuffer {
     this.handle = handle
     this.type = type
     this.#origin = origin
+    forgotten.register(this, { connection, handle }, this)
   }
 
   get released(): boolean {
@@ -87,13 +91,14 @@ export class RemoteBuffer implements DeviceBuffer {
 
   release(): void {
     if (this.#gone !== undefined) return
-    this.#gone = 'was released'
+    this.markGone('was released')
     this.connection.free(this.handle)
   }
 
   /** Says that a program took the buffer's memory; `how` reads on after "the buffer". The runner drops it by itself. */
   markGone(how: string): void {
     this.#gone ??= how
+    forgotten.unregister(this)
   }
 
   #ask<T>(start: (resolve: (value: T) => void, reject: (error: RunnerError) => void) => void): Promise<T> {

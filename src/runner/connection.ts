@@ -48,6 +48,7 @@ export interface ConnectionOptions {
  */
 export class Connection {
   readonly #process: ResultPromise<{ buffer: false; reject: false; stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }>
+  readonly #file: string
   readonly #closeTimeoutMs: number
   readonly #onLog: ((line: string) => void) | undefined
   readonly #pending = new Map<bigint, PendingCall>()
@@ -65,6 +66,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     const [file, ...parameters] = options.command
+    this.#file = file
     this.#onLog = options.onLog
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5000
     this.#process = execa(file, parameters, {
@@ -100,6 +102,11 @@ export class Connection {
     const first = this.#nextHandle
     this.#nextHandle += BigInt(count)
     return first
+  }
+
+  /** Whether requests can be sent. */
+  get isOpen(): boolean {
+    return this.#end === undefined
   }
 
   /** Throws why no request can be sent any more, if so. */
@@ -179,7 +186,7 @@ export class Connection {
     const cause = result?.cause
     if (this.#unfinishedLine) this.#onStandardError('\n')
     if (result !== undefined && result.code === 'ENOENT') {
-      this.#finish(new RunnerStartError(`cannot start the runner: there is no command ${result.command}`, { code: 'RUNNER_START', cause }))
+      this.#finish(new RunnerStartError(`cannot start the runner: there is no command ${this.#file}`, { code: 'RUNNER_START', cause }))
       return
     }
     const oldest = this.#pending.values().next()

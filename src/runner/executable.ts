@@ -75,24 +75,30 @@ export class RunnerExecutable implements Compiled {
       },
       {
         purpose: origin.purpose,
-        onReply: () => false,
+        onReply: () => {
+          stopListening?.()
+          return false
+        },
         onError: (error) => {
+          stopListening?.()
           origin.failure = error
         },
       },
     )
+    const stopListening = options.signal && onAbort(options.signal, () => this.#connection.cancel(request))
     for (const position of this.#donated) {
       const input = inputs[position]
       if (input instanceof RemoteBuffer) input.markGone(`was donated to ${name}${describe(callSite)}`)
     }
     for (const buffer of temporary) this.#connection.free(buffer)
-    onAbort(options.signal, () => this.#connection.cancel(request))
     return outputs.map((type, i) => new RemoteBuffer(this.#connection, firstOutput + BigInt(i), type, origin))
   }
 
   async release(): Promise<void> {
     if (this.#released) return
     this.#released = true
+    // With the runner gone, so is the program; an error here would hide the one that says why.
+    if (!this.#connection.isOpen) return
     const { name, handle } = this.#facts
     await this.#connection.call(
       { case: 'releaseExecutable', value: { $typeName: 'engram.v1.ReleaseExecutable', executable: handle } },
@@ -135,10 +141,11 @@ export function captureCallSite(callee: (...parameters: never[]) => unknown): Lo
   return Location.fromStack('', holder)
 }
 
-/** Runs `action` when the signal is aborted, at once if it is. */
-export function onAbort(signal: AbortSignal | undefined, action: () => void): void {
-  if (signal?.aborted) action()
-  else signal?.addEventListener('abort', action, { once: true })
+/** Runs `action` when the signal is aborted, at once if it is; returns what stops listening. */
+export function onAbort(signal: AbortSignal, action: () => void): () => void {
+  if (signal.aborted) action()
+  else signal.addEventListener('abort', action, { once: true })
+  return () => signal.removeEventListener('abort', action)
 }
 
 function describe(callSite: Location): string {

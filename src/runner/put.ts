@@ -8,12 +8,12 @@ import { RunnerArgumentError } from './errors.ts'
 /** Arrays travel in pieces of this size: small enough for a processor's cache and for other requests to fit in between. */
 const chunkBytes = 1 << 20
 
-/** Types that StableHLO has and XLA cannot hold. */
-const unheld: ReadonlySet<string> = new Set(['f6E2M3FN', 'f6E3M2FN'])
+/** Types that a program may mention and XLA cannot hold in a buffer. */
+export const unheldTypes: ReadonlySet<string> = new Set(['f6E2M3FN', 'f6E3M2FN', 'index'])
 
 /** Sends an array to the device. Its bytes are copied at once, so it may change afterwards. */
 export function putArray(connection: Connection, array: HostArray, callSite?: Location): RemoteBuffer {
-  if (unheld.has(array.dtype) || array.shape.includes(DYNAMIC))
+  if (unheldTypes.has(array.dtype) || array.shape.includes(DYNAMIC))
     throw new RunnerArgumentError(`XLA cannot hold an array ${shortType(array.type)}`, callSite)
   const bytes = array.toBytes()
   // Narrow floats have just been encoded into memory of their own.

@@ -72,6 +72,7 @@ export class Runner implements Backend {
     const purpose = { what: `compiling ${source.name}`, subject: source.name, callSite }
     const reply = await new Promise<Reply['body']>((resolve, reject) => {
       let dropped = false
+      let stopListening: (() => void) | undefined
       const request = this.#connection.send(
         {
           case: 'compile',
@@ -80,18 +81,23 @@ export class Runner implements Backend {
         {
           purpose,
           onReply: (body) => {
+            stopListening?.()
             if (dropped) this.#drop(handle)
             resolve(body)
             return false
           },
-          onError: (error) => reject(error instanceof CompileError ? placeInText(error, source) : error),
+          onError: (error) => {
+            stopListening?.()
+            reject(error instanceof CompileError ? placeInText(error, source) : error)
+          },
         },
       )
-      onAbort(options.signal, () => {
-        dropped = true
-        this.#connection.cancel(request)
-        reject(new CancelledError(`the compilation of ${source.name}`, callSite))
-      })
+      if (options.signal)
+        stopListening = onAbort(options.signal, () => {
+          dropped = true
+          this.#connection.cancel(request)
+          reject(new CancelledError(`the compilation of ${source.name}`, callSite))
+        })
     })
     const compiled = expectReply(reply, 'compile')
     if (compiled.outputCount !== source.outputs.length) {

@@ -98,6 +98,7 @@ function platformError(error: RunnerError, options: StartOptions): RunnerStartEr
 }
 
 function startError(problems: readonly PythonProblem[], cause?: unknown): RunnerStartError {
-  const text = problems.map(({ message, fix }) => `${message}\n  fix: ${fix}`).join('\n')
-  return new RunnerStartError(`cannot start the runner: ${text}`, { code: problems[0].code, cause })
+  const text = problems.map(({ message }) => message).join('\n')
+  const fixes = [...new Set(problems.map(({ fix }) => fix))].map((fix) => `\n  fix: ${fix}`).join('')
+  return new RunnerStartError(`cannot start the runner: ${text}${fixes}`, { code: problems[0].code, cause })
 }

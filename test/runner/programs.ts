@@ -54,9 +54,18 @@ export const slow: ProgramSource = program('slow', [scalar], [scalar, tensorType
 }
 `)
 
-/** Compiles, and fails when it is executed: its result is larger than any memory. */
-export const tooLarge: ProgramSource = program('tooLarge', [tensorType('f32', [])], [tensorType('f32', [1 << 20, 1 << 20])], `func.func public @main(%x: tensor<f32>) -> tensor<1048576x1048576xf32> {
-  %0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<1048576x1048576xf32>
-  return %0 : tensor<1048576x1048576xf32>
+const petabyte = tensorType('f32', [1 << 20, 1 << 20, 1 << 8])
+
+/** Compiles, and fails when it is executed: its result is larger than any address space. */
+export const tooLarge: ProgramSource = program('tooLarge', [tensorType('f32', [])], [petabyte], `func.func public @main(%x: tensor<f32>) -> ${typeText(petabyte)} {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> ${typeText(petabyte)}
+  return %0 : ${typeText(petabyte)}
+}
+`)
+
+/** Takes what `tooLarge` cannot make. */
+export const useTooLarge: ProgramSource = program('use', [petabyte], [tensorType('f32', [])], `func.func public @main(%x: ${typeText(petabyte)}) -> tensor<f32> {
+  %0 = stablehlo.constant dense<1.0> : tensor<f32>
+  return %0 : tensor<f32>
 }
 `)

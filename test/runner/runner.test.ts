@@ -2,12 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DeviceBuffer } from '../../src/ir/backend.ts'
-import { type DType, dtypeNames, dtypes } from '../../src/ir/dtypes.ts'
+import { dtypeNames, dtypes } from '../../src/ir/dtypes.ts'
 import { HostArray } from '../../src/ir/host-array.ts'
 import { tensorType } from '../../src/ir/types.ts'
 import { RunnerArgumentError, RunnerFileError } from '../../src/runner/errors.ts'
+import { unheldTypes } from '../../src/runner/put.ts'
 import { findPython } from '../../src/runner/python.ts'
 import type { Runner } from '../../src/runner/runner.ts'
 import { startRunner } from '../../src/runner/start.ts'
@@ -91,10 +94,36 @@ describe('programs', () => {
   })
 })
 
-describe('element types', () => {
-  const unheld: readonly DType[] = ['f6E2M3FN', 'f6E3M2FN']
+describe('a step', () => {
+  it('over 150 state buffers takes less than 2 ms, the time of its small program included', async () => {
+    const count = 150
+    const type = tensorType('f32', [64, 64])
+    const t = 'tensor<64x64xf32>'
+    const each = (line: (i: number) => string, separator: string) => Array.from({ length: count }, (_, i) => line(i)).join(separator)
+    const text = `func.func public @main(${each((i) => `%s${i}: ${t} {tf.aliasing_output = ${i} : i32}`, ', ')}, %x: ${t}) -> (${each(() => t, ', ')}) {
+      ${each((i) => `%r${i} = stablehlo.add %s${i}, %x : ${t}`, '\n')}
+      return ${each((i) => `%r${i}`, ', ')} : ${each(() => t, ', ')}
+    }`
+    const step = await runner.compile(program('step', Array(count + 1).fill(type), Array(count).fill(type), text))
+    let state = Array.from({ length: count }, () => runner.put(HostArray.zeros('f32', [64, 64])))
+    const x = HostArray.of('f32', [64, 64], new Float32Array(4096).fill(1))
+    let steps = 0
+    let bestMs = Infinity
+    // The best of several rounds: other processes share the machine.
+    while (bestMs >= 2 && steps < 2000) {
+      const start = performance.now()
+      for (let i = 0; i < 50; i++) state = step.execute([...state, x])
+      await state[0].ready()
+      steps += 50
+      bestMs = Math.min(bestMs, (performance.now() - start) / 50)
+    }
+    expect((await state[149].read()).at(0)).toBe(steps)
+    expect(bestMs).toBeLessThan(2)
+  })
+})
 
-  it.each(dtypeNames.filter((dtype) => !unheld.includes(dtype)))('%s goes to the device, through a program and back', async (dtype) => {
+describe('element types', () => {
+  it.each(dtypeNames.filter((dtype) => !unheldTypes.has(dtype)))('%s goes to the device, through a program and back', async (dtype) => {
     const { kind } = dtypes[dtype]
     const list = kind === 'bool' ? [0, 1, 1, 0, 1, 0] : kind === 'unsigned' ? [0, 1, 2, 3, 1, 2] : kind === 'signed' ? [0, 1, -1, -2, 1, 0] : [1, 2, 4, 0.5, 2, 1]
     const x = HostArray.of(dtype, [2, 3], list)
@@ -107,7 +136,7 @@ describe('element types', () => {
     }
   })
 
-  it.each(unheld)('%s, which XLA cannot hold, is refused', (dtype) => {
+  it.each(dtypeNames.filter((dtype) => unheldTypes.has(dtype)))('%s, which XLA cannot hold, is refused', (dtype) => {
     expect(() => runner.put(HostArray.zeros(dtype, [2]))).toThrow(`XLA cannot hold an array ${dtype}[2]`)
   })
 
@@ -161,15 +190,36 @@ describe('buffers', () => {
       if (i % 50 === 0) reads.push(old.read())
       state = step.execute([old, one])[0]
       expect(old.released).toBe(true)
-      if (i === 0) await expect(old.read()).rejects.toThrow(/was donated to addition at .*runner\.test\.ts:\d+:\d+, so it cannot be read/)
-      if (i === 0) expect(() => step.execute([old, one])).toThrow(/addition: input 0, f32\[4096\], was donated to addition/)
     }
-    expect((await state.read()).at(7)).toBe(200)
+    const taken = state
+    state = step.execute([taken, one])[0]
+    await expect(taken.read()).rejects.toThrow(/was donated to addition at .*runner\.test\.ts:\d+:\d+, so it cannot be read/)
+    expect(() => step.execute([taken, one])).toThrow(/addition: input 0, f32\[4096\], was donated to addition/)
+    expect((await state.read()).at(7)).toBe(201)
     expect((await Promise.all(reads)).map((array) => array.at(0))).toEqual([0, 50, 100, 150])
     const after = await runner.statistics()
     expect(after.buffers).toBe(before.buffers)
     expect(after.bufferBytes).toBe(before.bufferBytes)
-    expect(after.executions).toBe(before.executions + 200)
+    expect(after.executions).toBe(before.executions + 201)
+  })
+
+  it('that nobody holds any more are freed when they are collected', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const before = (await runner.statistics()).buffers
+    ;(() => {
+      for (let i = 0; i < 5; i++) runner.put(f32(i))
+    })()
+    expect((await runner.statistics()).buffers).toBe(before + 5)
+    await expect
+      .poll(
+        async () => {
+          collect()
+          return (await runner.statistics()).buffers
+        },
+        { timeout: 20_000 },
+      )
+      .toBeLessThanOrEqual(before)
   })
 
   it('cannot be donated and passed once more', async () => {

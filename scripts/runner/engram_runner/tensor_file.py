@@ -57,6 +57,8 @@ def write(path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) ->
     order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     for name in order:
         array = arrays[name]
+        if name == "__metadata__":
+            raise ValueError("an array cannot be named __metadata__ in a safetensors file")
         if array.dtype not in _names:
             raise ValueError(f"{name} is {array.dtype.name}, which safetensors files cannot hold; they can hold {', '.join(d.name for d in FILE_DTYPES.values())}")
         header[name] = {"dtype": _names[array.dtype], "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
