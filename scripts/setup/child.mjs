@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 const keptLines = 30
 /** Children that are running now, so that an interrupted set-up can end them before it leaves. */
 const running = new Set()
+let isEnding = false
 
 /** What a caller may ask to be told: each line the tool prints, and the process id when it starts and ends. */
 export async function runTool(command, args, { cwd, env = process.env, onLine = () => {}, onPid = () => {} } = {}) {
@@ -37,6 +38,8 @@ export async function runTool(command, args, { cwd, env = process.env, onLine = 
     })
     const finish = (code, signal) => {
       running.delete(child)
+      // The set-up is about to leave: its steps must not go on to report a failure or to start the next tool.
+      if (isEnding) return
       onPid(undefined)
       resolve({ ok: code === 0, code, signal, lines, error: failure })
     }
@@ -45,7 +48,8 @@ export async function runTool(command, args, { cwd, env = process.env, onLine = 
 }
 
 /** Ends every running tool and waits until they are gone (at most `graceMs` before they are killed). */
-export async function endRunningTools(signal = 'SIGTERM', graceMs = 5000) {
+export async function endRunningTools(signal = 'SIGTERM', graceMs = 2000) {
+  isEnding = true
   const children = [...running]
   await Promise.all(children.map((child) => new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve()

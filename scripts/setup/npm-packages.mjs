@@ -104,7 +104,7 @@ export async function installNpmPackages(root, { onPid } = {}) {
   })
   if (!result.ok) {
     step.failed()
-    const said = result.lines.filter((line) => !line.startsWith('npm http '))
+    const said = result.lines.filter((line) => !/^npm (?:http|error +at) /.test(line))
     const what = result.error?.code === 'ENOENT' ? 'npm could not be started' : `npm ci ended with ${result.signal ?? `exit code ${result.code}`}`
     throw new SetupError(what, advice(result), said.slice(-15))
   }

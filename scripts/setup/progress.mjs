@@ -38,7 +38,7 @@ export function startStep(title, stream = process.stderr) {
 
   const draw = () => {
     const line = `${frames[frame++ % frames.length]} ${title}  ${elapsed()}${detail ? `  ${detail}` : ''}`
-    const width = (stream.columns ?? 80) - 1
+    const width = (stream.columns || 80) - 1
     stream.write(`\r\u001b[2K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`)
   }
   stream.write('\u001b[?25l')

@@ -58,7 +58,7 @@ function pipAdvice({ lines }, python) {
   }
   if (/No matching distribution|from versions/.test(text)) {
     return [
-      `There is no ready-made package for Python ${python.version} on ${process.platform}/${process.arch}, or the package index does not have it.`,
+      `There is no ready-made package for Python ${python.version} on ${process.platform}/${process.arch}, or the package index was not reached or does not have it.`,
       'Try another Python from 3.11 to 3.14: ENGRAM_PYTHON=/path/to/python3 npm run setup',
     ]
   }
