@@ -17,6 +17,7 @@ import { gatherOp, scatterOp } from './gather-scatter.ts'
 import { iotaOp } from './iota.ts'
 import { optimizationBarrierOp } from './optimization-barrier.ts'
 import { reduceOp } from './reduce.ts'
+import { reduceWindowOp, selectAndScatterOp } from './reduce-window.ts'
 import { reshapeOp } from './reshape.ts'
 import { funcReturnOp, returnOp } from './return.ts'
 import { reverseOp } from './reverse.ts'
@@ -88,6 +89,8 @@ const definitions: readonly OpDefinition[] = [
   reducePrecisionOp,
   // reductions
   reduceOp,
+  reduceWindowOp,
+  selectAndScatterOp,
   dotGeneralOp,
   dotOp,
   sortOp,

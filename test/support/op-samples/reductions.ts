@@ -5,6 +5,7 @@ import { compare } from '../../../src/ops/compare.ts'
 import { fill } from '../../../src/ops/constant.ts'
 import { dotGeneral, matmul } from '../../../src/ops/dot-general.ts'
 import { reduce, reduceAnd, reduceMax, reduceMin, reduceOr, reduceProd, reduceSum } from '../../../src/ops/reduce.ts'
+import { reduceWindow, reduceWindowMax, reduceWindowMin, reduceWindowSum, selectAndScatter } from '../../../src/ops/reduce-window.ts'
 import { select } from '../../../src/ops/select.ts'
 import { argSort, sort, sortAscending, sortDescending } from '../../../src/ops/sort.ts'
 import { type OpSample, type Random, arbitrary } from './sample.ts'
@@ -69,6 +70,31 @@ export const samples: readonly OpSample[] = [
     build: (x, y) => sort([x, y], 1, ([a, b], [c, d]) => compare(add(a, b), add(c, d), 'LT')),
     inputs: [f64(2, 5), f64(2, 5)],
     values: (random) => [spaced(random, 2, 5), HostArray.zeros('f64', [2, 5])],
+    differentiable: true,
+  },
+  {
+    name: 'stablehlo.reduce_window (sum)',
+    op: 'stablehlo.reduce_window',
+    build: (x) => reduceWindowSum(x, [2, 3], { strides: [1, 2], padding: [[1, 0], [2, -1]], baseDilations: [2, 1], windowDilations: [1, 2] }),
+    inputs: [f64(4, 9)],
+    differentiable: true,
+  },
+  { name: 'stablehlo.reduce_window (sum with init)', op: 'stablehlo.reduce_window', build: (x, init) => reduceWindow(x, init, [2, 2], add, { padding: 'same' }), inputs: [f64(3, 4), f64()], differentiable: true },
+  {
+    name: 'stablehlo.reduce_window (max)',
+    op: 'stablehlo.reduce_window',
+    build: (x) => reduceWindowMax(x, [2, 3], { strides: [2, 1], padding: [[0, 1], [1, 1]] }),
+    inputs: [f64(5, 4)],
+    values: (random) => [spaced(random, 5, 4)],
+    differentiable: true,
+  },
+  { name: 'stablehlo.reduce_window (min)', op: 'stablehlo.reduce_window', build: (x) => reduceWindowMin(x, [3]), inputs: [f64(7)], values: (random) => [spaced(random, 7)], differentiable: true },
+  {
+    name: 'stablehlo.select_and_scatter',
+    op: 'stablehlo.select_and_scatter',
+    build: (x, source, init) => selectAndScatter(x, source, init, [2, 2], { strides: [2, 1] }),
+    inputs: [f64(4, 3), f64(2, 2), f64()],
+    values: (random) => [spaced(random, 4, 3), arbitrary(f64(2, 2), random), arbitrary(f64(), random)],
     differentiable: true,
   },
 ]

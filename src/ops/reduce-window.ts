@@ -1,0 +1,339 @@
+import { hasReduction, promoteArray } from '../host/reduce.ts'
+import { type WindowAxis, dilatedSize, forEachWindow, reduceWindows } from '../host/windows.ts'
+import { dtypes } from '../ir/dtypes.ts'
+import { DifferentiationError, OpError } from '../ir/errors.ts'
+import { HostArray } from '../ir/host-array.ts'
+import { type Region, Tensor } from '../ir/module.ts'
+import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
+import { type TensorType, compatibleShape, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { emit } from '../trace/emit.ts'
+import { buildRegion } from '../trace/frame.ts'
+import { add, multiply } from './arithmetic.ts'
+import * as codec from './codecs.ts'
+import { type ComparisonDirection, compare, compareOp } from './compare.ts'
+import { fill, ones } from './constant.ts'
+import { defineOp } from './define.ts'
+import { maximum, minimum } from './elementwise-binary.ts'
+import { agreeAll } from './kept-axes.ts'
+import { extremeOf } from './reduce.ts'
+import { checkReducer, reductionKinds } from './reducer.ts'
+import { agree, needTensor, withShape } from './result-type.ts'
+import { emitReturn } from './return.ts'
+import { select } from './select.ts'
+import { pad } from './slice-pad.ts'
+import { type WindowAttributes, type WindowOptions, type WindowRules, windowAttributes, windowOf, windowPlaces } from './windows.ts'
+
+const reduceWindowRules: WindowRules = {
+  rank: 'reduce_window_c4',
+  size: 'reduce_window_c5',
+  strideCount: 'reduce_window_c6',
+  stride: 'reduce_window_c7',
+  baseDilationCount: 'reduce_window_c8',
+  baseDilation: 'reduce_window_c9',
+  windowDilationCount: 'reduce_window_c10',
+  windowDilation: 'reduce_window_c11',
+  padding: 'reduce_window_c12',
+}
+
+/** Reduces what lies in a window, at each place of the window. Source: specification, "reduce_window". */
+export const reduceWindowOp = defineOp({
+  name: 'stablehlo.reduce_window',
+  operands: ['inputs...', 'init_values...'],
+  results: ['results...'],
+  regions: ['body'],
+  attributes: {
+    window_dimensions: codec.i64Array,
+    window_strides: codec.optional(codec.i64Array),
+    base_dilations: codec.optional(codec.i64Array),
+    window_dilations: codec.optional(codec.i64Array),
+    padding: codec.optional(codec.i64Matrix),
+  },
+  assembly: 'generic',
+  infer: ({ operands, attributes, regions, results, fail }) => {
+    const count = operands.length / 2
+    if (count < 1 || !Number.isInteger(count))
+      fail(`needs as many initial values as inputs, and at least one; got ${shortTypes(operands)}`, 'reduce_window_c1')
+    const types = operands.map((operand, i) => needTensor(`operand ${i}`, operand, fail))
+    const [inputs, inits] = [types.slice(0, count), types.slice(count)]
+    const [first] = inputs
+    inputs.forEach((input, i) => {
+      if (!compatibleShape(input.shape, first.shape))
+        fail(`inputs differ in shape: input ${i} is ${shortType(input)}, input 0 is ${shortType(first)}`, 'reduce_window_c2')
+    })
+    const places = windowPlaces(first, attributes, reduceWindowRules, fail)
+    const accumulated = checkReducer(regions[0], { inputs, inits, allowed: attributes.window_dimensions, region: 'body', rule: 'reduce_window_c13', fail })
+    return agreeAll(accumulated.map((type, i) => withShape(type, places, inputs[i].bounds)), results, fail, 'reduce_window_c16')
+  },
+  evaluate: (context) => {
+    const { arrays, attributes, regions, resultTypes } = context
+    const count = arrays.length / 2
+    const kinds = reductionKinds(regions[0])
+    const types = resultTypes as readonly TensorType[]
+    const window = windowOf(attributes)
+    if (!kinds?.every((kind, i) => hasReduction(kind, types[i].dtype))) return reduceWindowsByRegion(context, window)
+    return kinds.map((kind, i) => {
+      const { dtype } = types[i]
+      return reduceWindows(kind, promoteArray(arrays[i], dtype), promoteArray(arrays[count + i], dtype), window, types[i])
+    })
+  },
+  vjp: ({ operation, operands, cotangents, attributes, regions, needed, sum }) => {
+    const count = operands.length / 2
+    const kinds = reductionKinds(regions[0])
+    const gradients: Cotangent[] = operands.map(() => null)
+    const refuse = (why: string): never => {
+      throw new DifferentiationError(`reduce_window: ${why}`, operation.location)
+    }
+    cotangents.forEach((d, i) => {
+      if (!d || (!needed[i] && !needed[count + i])) return
+      const operand = operands[i]
+      if (d.dtype !== operand.dtype) refuse('no gradient for a body on another element type than its operand has: convert the operand first')
+      switch (kinds?.[i]) {
+        case 'add':
+          if (needed[i]) gradients[i] = windowSumGradient(d, operand.shape, windowOf(attributes))
+          if (needed[count + i]) {
+            // The initial value is added once per place, and once for each element of the window that is in the padding.
+            const inside = emitReduceWindow([ones(operand.type)], [fill(0, tensorType(d.dtype, []))], attributes, reducerOf([d], ([a], [b]) => [add(a, b)]))[0]
+            const size = attributes.window_dimensions.reduce((a, b) => a * b, 1)
+            const times = add(multiply(inside, -1), 1 + size)
+            gradients[count + i] = sum(multiply(d, times), d.shape.map((_, axis) => axis))
+          }
+          return
+        case 'maximum':
+        case 'minimum': {
+          if (needed[count + i]) refuse('no gradient for the initial value of a maximum or minimum')
+          const { base_dilations, window_dilations, ...plain } = attributes
+          if ([...(base_dilations ?? []), ...(window_dilations ?? [])].some((dilation) => dilation !== 1))
+            refuse('no gradient for a maximum or minimum over dilated windows: take the elements apart with slices first')
+          gradients[i] = scatterToExtremes(operand, d, fill(0, tensorType(d.dtype, [])), kinds[i] === 'maximum' ? 'GE' : 'LE', plain)
+          return
+        }
+        default:
+          refuse('no gradient for this body: it is known for one add, maximum or minimum of the two arguments')
+      }
+    })
+    return gradients
+  },
+})
+
+/**
+ * The transpose of a sum over windows: the cotangent, spaced out by the strides, summed over the same windows; what spaced out the
+ * operand are the strides now. Source: the rule of JAX, `_reduce_window_sum_transpose_rule`.
+ */
+function windowSumGradient(d: Tensor, shape: readonly number[], window: readonly WindowAxis[]): Tensor {
+  const low = window.map((axis) => dilatedSize(axis.size, axis.windowDilation) - axis.low - 1)
+  const high = window.map((axis, i) => {
+    const reach = dilatedSize(axis.size, axis.windowDilation)
+    return dilatedSize(shape[i], axis.baseDilation) + reach - 1 - dilatedSize(d.shape[i], axis.stride) - low[i]
+  })
+  const spaced = pad(d, 0, low, high, window.map((axis) => axis.stride - 1))
+  return reduceWindowSum(spaced, window.map((axis) => axis.size), {
+    strides: window.map((axis) => axis.baseDilation),
+    windowDilations: window.map((axis) => axis.windowDilation),
+  })
+}
+
+function reduceWindowsByRegion({ arrays, regions: [body], resultTypes, run }: EvaluateContext<WindowAttributes>, window: readonly WindowAxis[]): HostArray[] {
+  const count = arrays.length / 2
+  const parameters = body.block.arguments.map((argument) => argument.type as TensorType)
+  const wide = parameters.find((parameter) => parameter.shape.length > 0)
+  if (wide) throw new OpError('reduce_window', `only a body on tensors of rank 0 can be run, this takes ${shortType(wide)}`)
+  const inputs = arrays.slice(0, count).map((array, i) => promoteArray(array, parameters[count + i].dtype))
+  const inits = arrays.slice(count).map((array, i) => promoteArray(array, parameters[i].dtype))
+  const pads = arrays.slice(count).map((array, i) => promoteArray(array, parameters[count + i].dtype))
+  const widths = parameters.map((parameter) => (dtypes[parameter.dtype].kind === 'complex' ? 2 : 1))
+  const outputs = resultTypes.map((type) => HostArray.zeros((type as TensorType).dtype, (type as TensorType).shape))
+  forEachWindow(arrays[0].shape, window, (place, offsets) => {
+    let accumulated: readonly HostArray[] = inits
+    for (const offset of offsets) {
+      const values = inputs.map((input, i) => {
+        const width = widths[count + i]
+        return offset < 0 ? pads[i] : new HostArray(parameters[count + i], input.data.slice(offset * width, (offset + 1) * width))
+      })
+      accumulated = run(body, [...accumulated, ...values]) as readonly HostArray[]
+    }
+    accumulated.forEach((value, i) => outputs[i].data.set(value.data as never, place * widths[i]))
+  })
+  return outputs
+}
+
+const selectAndScatterRules: WindowRules = {
+  rank: 'select_and_scatter_c4',
+  size: 'select_and_scatter_c5',
+  strideCount: 'select_and_scatter_c6',
+  stride: 'select_and_scatter_c7',
+  padding: 'select_and_scatter_c8',
+}
+
+/**
+ * In each window chooses one element of `operand`, and combines the element of `source` for that window into the chosen place: the
+ * gradient of pooling. Source: specification, "select_and_scatter".
+ */
+export const selectAndScatterOp = defineOp({
+  name: 'stablehlo.select_and_scatter',
+  operands: ['operand', 'source', 'init_value'],
+  results: ['result'],
+  regions: ['select', 'scatter'],
+  attributes: {
+    window_dimensions: codec.optional(codec.i64Array),
+    window_strides: codec.optional(codec.i64Array),
+    padding: codec.optional(codec.i64Matrix),
+  },
+  assembly: 'generic',
+  infer: ({ operands, attributes, regions: [choose, scatter], results, fail }) => {
+    const [operand, source, init] = operands.map((type, i) => needTensor(['operand', 'source', 'init_value'][i], type, fail))
+    const attrs = { ...attributes, window_dimensions: attributes.window_dimensions ?? [] }
+    const [result] = checkReducer(scatter, { inputs: [source], inits: [init], allowed: [], region: 'scatter', rule: 'select_and_scatter_c10', fail })
+    const element = { ...operand, shape: [], bounds: undefined }
+    const { block } = choose
+    if (block.arguments.length !== 2 || block.arguments.some(({ type }) => !isTensorType(type) || type.shape.length || type.dtype !== element.dtype))
+      fail(`select must take two elements ${shortType(element)}, takes ${shortTypes(block.arguments.map(({ type }) => type))}`, 'select_and_scatter_c9')
+    const returned = (block.terminator?.operands ?? []).map(({ type }) => type)
+    if (returned.length !== 1 || !sameType(returned[0], tensorType('bool', [])))
+      fail(`select must return bool[], returns ${shortTypes(returned)}`, 'select_and_scatter_c9')
+    const places = windowPlaces(operand, attrs, selectAndScatterRules, fail)
+    if (!compatibleShape(source.shape, places))
+      fail(`source is ${shortType(source)}, but the window has ${shortType({ ...source, shape: places })} places on operand ${shortType(operand)}`, 'select_and_scatter_c2')
+    return agree(withShape(result, operand.shape, operand.bounds), results, fail, 'select_and_scatter_c11')
+  },
+  evaluate: (context) => [selectAndScatterArrays(context)],
+  vjp: ({ operation, operands: [operand, source], cotangents: [d], attributes, regions: [choose, scatter], needed, sum }) => {
+    if (!d) return [null, null, null]
+    const direction = plainDirection(choose)
+    if (reductionKinds(scatter)?.[0] !== 'add' || !direction || d.dtype !== source.dtype)
+      throw new DifferentiationError(
+        'select_and_scatter: the gradient is known where select is one comparison GE, GT, LE or LT of its arguments and scatter is one add',
+        operation.location,
+      )
+    const attrs = { ...attributes, window_dimensions: attributes.window_dimensions ?? [] }
+    const gathered = () => gatherExtremes(operand, d, direction, attrs)
+    return [null, needed[1] ? gathered() : null, needed[2] ? sum(d, d.shape.map((_, axis) => axis)) : null]
+  },
+})
+
+/** The comparison that a select region makes of its two arguments in order. */
+function plainDirection(region: Region): ComparisonDirection | undefined {
+  const [operation, terminator] = region.block.operations
+  const [a, b] = region.block.arguments
+  if (region.block.operations.length !== 2 || operation.definition !== compareOp || terminator.operands[0] !== operation.results[0]) return undefined
+  if (operation.operands[0] !== a || operation.operands[1] !== b) return undefined
+  const direction: ComparisonDirection = operation.attributes.comparison_direction
+  return direction === 'EQ' || direction === 'NE' ? undefined : direction
+}
+
+function selectAndScatterArrays({ arrays: [operand, source, init], attributes, regions: [choose, scatter], resultTypes, run }: EvaluateContext<Partial<WindowAttributes>>): HostArray {
+  const type = resultTypes[0] as TensorType
+  const result = HostArray.zeros(type.dtype, type.shape)
+  const width = dtypes[type.dtype].kind === 'complex' ? 2 : 1
+  const start = promoteArray(init, type.dtype)
+  for (let i = 0; i < result.size; i++) result.data.set(start.data as never, i * width)
+  const from = promoteArray(source, type.dtype)
+  const element = tensorType(operand.dtype, [])
+  const operandWidth = dtypes[operand.dtype].kind === 'complex' ? 2 : 1
+  const scalar = (array: HostArray, t: TensorType, at: number, w: number) => new HostArray(t, array.data.slice(at * w, (at + 1) * w))
+  const direction = operandWidth === 1 ? plainDirection(choose) : undefined
+  const data = operand.data as Float64Array
+  const keeps = (chosen: number, other: number): boolean => {
+    switch (direction) {
+      case 'GE':
+        return data[chosen] >= data[other]
+      case 'GT':
+        return data[chosen] > data[other]
+      case 'LE':
+        return data[chosen] <= data[other]
+      case 'LT':
+        return data[chosen] < data[other]
+      default:
+        return (run(choose, [scalar(operand, element, chosen, operandWidth), scalar(operand, element, other, operandWidth)])[0] as HostArray).data[0] !== 0
+    }
+  }
+  const sums = reductionKinds(scatter)?.[0] === 'add' && type.dtype === 'f64'
+  forEachWindow(operand.shape, windowOf({ ...attributes, window_dimensions: attributes.window_dimensions ?? [] }), (place, offsets) => {
+    let chosen = -1
+    for (const offset of offsets) if (offset >= 0 && (chosen < 0 || !keeps(chosen, offset))) chosen = offset
+    if (chosen < 0) return
+    if (sums) (result.data as Float64Array)[chosen] += (from.data as Float64Array)[place]
+    else {
+      const combined = run(scatter, [scalar(result, tensorType(type.dtype, []), chosen, width), scalar(from, tensorType(type.dtype, []), place, width)])[0] as HostArray
+      result.data.set(combined.data as never, chosen * width)
+    }
+  })
+  return result
+}
+
+/** Adds each element of `source` to the place of the largest (`GE`) or smallest (`LE`) element of its window; the first of equal ones. */
+function scatterToExtremes(operand: Tensor, source: Tensor, init: Tensor, direction: 'GE' | 'LE', attributes: WindowAttributes): Tensor {
+  const element = tensorType(operand.dtype, [])
+  const sum = tensorType(source.dtype, [])
+  const choose = buildRegion('select of select_and_scatter', [element, element], ([a, b]) => emitReturn([compare(a as Tensor, b as Tensor, direction)]))
+  const scatter = buildRegion('scatter of select_and_scatter', [sum, sum], ([a, b]) => emitReturn([add(a as Tensor, b as Tensor)]))
+  return emit(selectAndScatterOp, [operand, source, init], attributes, { regions: [choose, scatter] }).results[0] as Tensor
+}
+
+/** The inverse: for each window the element of `values` at the place of the chosen element of `operand`. */
+function gatherExtremes(operand: Tensor, values: Tensor, direction: ComparisonDirection, attributes: WindowAttributes): Tensor {
+  const worst = fill(extremeOf(operand.dtype, direction.startsWith('G') ? 'lowest' : 'highest'), tensorType(operand.dtype, []))
+  const [, gathered] = emitReduceWindow(
+    [operand, values],
+    [worst, fill(0, tensorType(values.dtype, []))],
+    attributes,
+    reducerOf([operand, values], ([a, x], [b, y]) => {
+      const first = compare(a, b, direction)
+      return [select(first, a, b), select(first, x, y)]
+    }),
+  )
+  return gathered
+}
+
+type ListBody = (a: Tensor[], b: Tensor[]) => readonly Tensor[]
+
+function reducerOf(operands: readonly Tensor[], body: ListBody): Region {
+  const types = operands.map(({ dtype }) => tensorType(dtype, []))
+  return buildRegion('body of reduce_window', [...types, ...types], (parameters) =>
+    emitReturn(body(parameters.slice(0, types.length) as Tensor[], parameters.slice(types.length) as Tensor[])),
+  )
+}
+
+const emitReduceWindow = (operands: readonly Tensor[], inits: readonly Tensor[], attributes: WindowAttributes, body: Region): readonly Tensor[] =>
+  emit(reduceWindowOp, [...operands, ...inits], attributes, { regions: [body] }).results as readonly Tensor[]
+
+/**
+ * Reduces what lies in a window of `sizes` (one per axis), at each place of the window, by `body`, which combines two values of rank
+ * 0 (or two lists of them). Elements in the padding have the initial value. Throws `OpError`.
+ */
+export function reduceWindow(operand: Tensor, init: Tensor, sizes: readonly number[], body: (a: Tensor, b: Tensor) => Tensor, options?: WindowOptions): Tensor
+export function reduceWindow(operands: readonly Tensor[], inits: readonly Tensor[], sizes: readonly number[], body: ListBody, options?: WindowOptions): Tensor[]
+export function reduceWindow(
+  operands: Tensor | readonly Tensor[],
+  inits: Tensor | readonly Tensor[],
+  sizes: readonly number[],
+  body: ((a: Tensor, b: Tensor) => Tensor) | ListBody,
+  options: WindowOptions = {},
+): Tensor | Tensor[] {
+  const inputs = operands instanceof Tensor ? [operands] : operands
+  const starts = inits instanceof Tensor ? [inits] : inits
+  const list: ListBody = operands instanceof Tensor ? ([a], [b]) => [(body as (a: Tensor, b: Tensor) => Tensor)(a, b)] : (body as ListBody)
+  const attributes = windowAttributes('reduce_window', inputs[0]?.shape ?? [], sizes, options)
+  const results = emitReduceWindow(inputs, starts, attributes, reducerOf(starts, list))
+  return operands instanceof Tensor ? results[0] : [...results]
+}
+
+/** Sum over windows: `f32[8,8]`, window `[2, 2]`, strides `[2, 2]` -> `f32[4,4]`. Throws `OpError`. */
+export const reduceWindowSum = (operand: Tensor, sizes: readonly number[], options: WindowOptions = {}): Tensor =>
+  reduceWindow(operand, fill(0, tensorType(operand.dtype, [])), sizes, add, options)
+
+/** The largest element of each window (max-pooling). The first of equal elements gets the gradient. Throws `OpError`. */
+export const reduceWindowMax = (operand: Tensor, sizes: readonly number[], options: WindowOptions = {}): Tensor =>
+  reduceWindow(operand, fill(extremeOf(operand.dtype, 'lowest'), tensorType(operand.dtype, [])), sizes, maximum, options)
+
+/** The smallest element of each window. The first of equal elements gets the gradient. Throws `OpError`. */
+export const reduceWindowMin = (operand: Tensor, sizes: readonly number[], options: WindowOptions = {}): Tensor =>
+  reduceWindow(operand, fill(extremeOf(operand.dtype, 'highest'), tensorType(operand.dtype, [])), sizes, minimum, options)
+
+/**
+ * Adds each element of `source`, one per place of the window, to `init` at the place of the largest element of its window: the gradient
+ * of `reduceWindowMax`. Throws `OpError`.
+ */
+export function selectAndScatter(operand: Tensor, source: Tensor, init: Tensor, sizes: readonly number[], options: Pick<WindowOptions, 'strides' | 'padding'> = {}): Tensor {
+  const { window_dimensions, window_strides, padding } = windowAttributes('select_and_scatter', operand.shape, sizes, options)
+  return scatterToExtremes(operand, source, init, 'GE', { window_dimensions, window_strides, padding })
+}

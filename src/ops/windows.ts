@@ -1,0 +1,98 @@
+import { type WindowAxis, windowCount } from '../host/windows.ts'
+import { OpError } from '../ir/errors.ts'
+import type { InferContext } from '../ir/op-definition.ts'
+import { DYNAMIC, type TensorType, shortType } from '../ir/types.ts'
+import { captureLocation } from '../trace/frame.ts'
+
+/** Attributes of ops that move a window over their operand; absent lists stand for ones, absent padding for none. */
+export interface WindowAttributes {
+  readonly window_dimensions: readonly number[]
+  readonly window_strides?: readonly number[] | undefined
+  readonly base_dilations?: readonly number[] | undefined
+  readonly window_dilations?: readonly number[] | undefined
+  readonly padding?: readonly (readonly number[])[] | undefined
+}
+
+/** The window along each axis. */
+export const windowOf = (attributes: WindowAttributes): WindowAxis[] =>
+  attributes.window_dimensions.map((size, axis) => ({
+    size,
+    stride: attributes.window_strides?.[axis] ?? 1,
+    low: attributes.padding?.[axis]?.[0] ?? 0,
+    high: attributes.padding?.[axis]?.[1] ?? 0,
+    baseDilation: attributes.base_dilations?.[axis] ?? 1,
+    windowDilation: attributes.window_dilations?.[axis] ?? 1,
+  }))
+
+/** Ids of the constraints on a window's attributes; dilations are absent where the op has none. */
+export interface WindowRules {
+  readonly rank: string
+  readonly size: string
+  readonly strideCount: string
+  readonly stride: string
+  readonly padding: string
+  readonly baseDilationCount?: string
+  readonly baseDilation?: string
+  readonly windowDilationCount?: string
+  readonly windowDilation?: string
+}
+
+/** Checks the attributes against the operand and gives the sizes of the result. */
+export function windowPlaces(operand: TensorType, attributes: WindowAttributes, rules: WindowRules, fail: InferContext<unknown>['fail']): number[] {
+  const sizes = attributes.window_dimensions
+  const rank = operand.shape.length
+  if (sizes.length !== rank) fail(`window_dimensions [${sizes}] has ${sizes.length} entries, operand ${shortType(operand)} has rank ${rank}`, rules.rank)
+  const positive = (name: string, values: readonly number[] | undefined, countRule: string | undefined, rule: string | undefined) => {
+    if (!values) return
+    if (values.length !== rank) fail(`${name} [${values}] has ${values.length} entries, window_dimensions ${rank}`, countRule)
+    values.forEach((value, axis) => {
+      if (value <= 0) fail(`${name}[${axis}] is ${value}, must be positive`, rule)
+    })
+  }
+  const { padding } = attributes
+  if (padding?.some((row) => row.length !== 2)) fail(`padding must have two columns, low and high, got ${padding.length} rows of ${padding[0].length}`, rules.padding)
+  if (padding && padding.length !== rank) fail(`padding has ${padding.length} rows, window_dimensions ${rank} entries`, rules.padding)
+  positive('window_dimensions', sizes, rules.rank, rules.size)
+  positive('window_strides', attributes.window_strides, rules.strideCount, rules.stride)
+  positive('base_dilations', attributes.base_dilations, rules.baseDilationCount, rules.baseDilation)
+  positive('window_dilations', attributes.window_dilations, rules.windowDilationCount, rules.windowDilation)
+  return windowOf(attributes).map((axis, i) => (operand.shape[i] === DYNAMIC ? DYNAMIC : windowCount(operand.shape[i], axis)))
+}
+
+export interface WindowOptions {
+  /** Steps from one place of the window to the next; 1 if absent. */
+  readonly strides?: readonly number[]
+  /** Padding before and after each axis; `same` gives as many places as elements divided by the stride, rounded up. `valid` (none) if absent. */
+  readonly padding?: 'same' | 'valid' | readonly (readonly [number, number])[]
+  /** Spacing of the operand's elements, with holes in between that have the initial value; 1 if absent. */
+  readonly baseDilations?: readonly number[]
+  /** Spacing of the window's elements; 1 if absent. */
+  readonly windowDilations?: readonly number[]
+}
+
+/** Attributes from what users write. Throws `OpError` if a list has not the length of the shape. */
+export function windowAttributes(op: string, shape: readonly number[], sizes: readonly number[], options: WindowOptions): Required<WindowAttributes> {
+  const list = (name: string, values: readonly number[] | undefined): readonly number[] => {
+    if (values && values.length !== shape.length) throw new OpError(op, `${name} [${values}] needs an entry for each of ${shape.length} axes`, undefined, captureLocation(windowAttributes))
+    return values ?? shape.map(() => 1)
+  }
+  const attributes = {
+    window_dimensions: list('the window', sizes),
+    window_strides: list('strides', options.strides),
+    base_dilations: list('baseDilations', options.baseDilations),
+    window_dilations: list('windowDilations', options.windowDilations),
+  }
+  const { padding = 'valid' } = options
+  if (typeof padding !== 'string') return { ...attributes, padding }
+  const window = windowOf(attributes)
+  return {
+    ...attributes,
+    padding: window.map((axis, i) => {
+      if (padding === 'valid') return [0, 0]
+      const size = shape[i] === 0 ? 0 : (shape[i] - 1) * axis.baseDilation + 1
+      const reach = (axis.size - 1) * axis.windowDilation + 1
+      const needed = Math.max((Math.ceil(size / axis.stride) - 1) * axis.stride + reach - size, 0)
+      return [Math.floor(needed / 2), Math.ceil(needed / 2)]
+    }),
+  }
+}
