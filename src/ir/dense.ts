@@ -11,10 +11,13 @@ export class DenseElements {
   readonly type: TensorType
   /** All elements; one only if `isSplat`. */
   readonly values: HostArray
+  /** Bytes that `values` cannot give back: those of narrow floats with other NaNs than the usual one. */
+  readonly #bytes: Uint8Array | undefined
 
-  private constructor(type: TensorType, values: HostArray) {
+  private constructor(type: TensorType, values: HostArray, bytes?: Uint8Array) {
     this.type = type
     this.values = values
+    this.#bytes = bytes
   }
 
   static splat(type: TensorType, scalar: HostArray): DenseElements {
@@ -22,6 +25,13 @@ export class DenseElements {
   }
   static of(array: HostArray): DenseElements {
     return new DenseElements(array.type, array)
+  }
+  /** From bytes as `HostArray.fromBytes` reads them; the text keeps every bit. Throws `InputError` if the length is wrong. */
+  static fromBytes(type: TensorType, bytes: Uint8Array): DenseElements {
+    const array = HostArray.fromBytes(type, bytes)
+    const info = dtypes[type.dtype]
+    const narrow = info.kind === 'float' && info.bits < 32
+    return new DenseElements(type, array, narrow && Buffer.compare(array.toBytes(), bytes) !== 0 ? bytes : undefined)
   }
 
   get isSplat(): boolean {
@@ -53,7 +63,7 @@ export class DenseElements {
     if (this.isSplat) return scalarText(values, 0)
     const count = elementCount(values.shape)
     if (count === 0) return ''
-    if (count > longestList) return `"0x${Buffer.from(values.toBytes()).toString('hex').toUpperCase()}"`
+    if (count > longestList || this.#bytes) return `"0x${Buffer.from(this.#bytes ?? values.toBytes()).toString('hex').toUpperCase()}"`
     const nest = (axis: number, offset: number): string => {
       if (axis === values.shape.length) return scalarText(values, offset)
       const step = elementCount(values.shape.slice(axis + 1))

@@ -153,6 +153,8 @@ export class Region {
 export class Func {
   readonly name: string
   readonly visibility: 'public' | 'private'
+  /** The text that this was read from says nothing of visibility, and neither does what is printed. */
+  visibilityImplied = false
   readonly body: Region
   resultTypes: readonly Type[]
   /** One per argument. */

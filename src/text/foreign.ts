@@ -1,16 +1,17 @@
 import { InputError } from '../ir/errors.ts'
 import type { OpDefinition } from '../ir/op-definition.ts'
+import { anyAttribute, optional } from '../ops/codecs.ts'
 
 /**
- * The definition of an op that no catalogue knows, for programs that are only read, looked at and printed. All its attributes
- * are kept as they are written.
+ * The definition of an op that no catalogue knows, for programs that are only read, looked at and printed. Its attributes are
+ * kept as they are written, those in `<{...}>` too, whose names are `properties`.
  */
-export const foreignOp = (name: string): OpDefinition => ({
+export const foreignOp = (name: string, properties: readonly string[]): OpDefinition => ({
   name,
   operands: ['operands...'],
   results: ['results...'],
   regions: [],
-  attributes: {},
+  attributes: Object.fromEntries(properties.map((property) => [property, optional(anyAttribute)])),
   assembly: 'generic',
   traits: { effect: true },
   infer: ({ results }) => results ?? [],

@@ -1,6 +1,6 @@
 import { DenseElements } from '../ir/dense.ts'
 import { type DType, dtypes, elementBytes } from '../ir/dtypes.ts'
-import { floatFromBits, f64FromBits, roundFloat } from '../ir/float-bits.ts'
+import { f64FromBits, floatFromBits, floatToBits, roundFloat } from '../ir/float-bits.ts'
 import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
 import { type TensorType, elementCount, sameShape, tensorType } from '../ir/types.ts'
 import { isDigit, isSpace } from './lex.ts'
@@ -38,25 +38,25 @@ function readHexString(body: DenseBody, type: TensorType, count: number): DenseE
   if (bytes.length !== digits / 2) body.errorAt(start + 3 + 2 * bytes.length, 'expected a hexadecimal digit')
   const { dtype } = type
   const size = elementBytes(dtype)
-  if (bytes.length === count * size) return DenseElements.of(fromBytes(dtype, type.shape, bytes))
+  if (bytes.length === count * size) return fromBytes(type, bytes)
   if (dtype === 'bool' && bytes.length === Math.ceil(count / 8) && !(bytes.length === 1 && isSplatByte(bytes[0])))
     return DenseElements.of(new HostArray(type, Uint8Array.from({ length: count }, (_, i) => (bytes[i >> 3] >> (i & 7)) & 1)))
-  if (bytes.length === size && count > 0) return DenseElements.splat(type, fromBytes(dtype, [], bytes))
+  if (bytes.length === size && count > 0) return DenseElements.splat(type, fromBytes(tensorType(dtype, []), bytes).values)
   return body.errorAt(start, `elements hex data size is invalid: ${bytes.length} bytes, the type takes ${count * size}`)
 }
 
 /** As one byte for all of several booleans; every other byte is eight booleans, as older text has them. */
 const isSplatByte = (byte: number): boolean => byte === 0 || byte === 1 || byte === 0xff
 
-function fromBytes(dtype: DType, shape: readonly number[], bytes: Uint8Array): HostArray {
-  const array = HostArray.fromBytes(tensorType(dtype, shape), bytes)
-  const { kind, bits } = dtypes[dtype]
-  const { data } = array
+function fromBytes(type: TensorType, bytes: Uint8Array): DenseElements {
+  const dense = DenseElements.fromBytes(tensorType(type.dtype, type.shape), bytes)
+  const { kind, bits } = dtypes[type.dtype]
+  const { data } = dense.values
   if (kind === 'bool') for (let i = 0; i < data.length; i++) data[i] = data[i] ? 1 : 0
   // Only the low bits of a byte count in types of less than 8 bits.
   if (kind === 'signed' && bits < 8) for (let i = 0; i < data.length; i++) data[i] = ((data[i] as number) << (32 - bits)) >> (32 - bits)
   if (kind === 'unsigned' && bits < 8) for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) & (2 ** bits - 1)
-  return array
+  return dense
 }
 
 /** `[[1, 2], [3, 4]]`, or one element for all. */
@@ -66,6 +66,8 @@ class ListReader {
   readonly #count: number
   readonly #data: HostData
   readonly #writer: ElementWriter
+  /** Bits of NaNs of narrow floats that their value cannot give back, by place. */
+  readonly #odd = new Map<number, number>()
   #at: number
 
   constructor(body: DenseBody, type: TensorType, count: number) {
@@ -75,7 +77,7 @@ class ListReader {
     // Each element takes a character at least: a short text cannot ask for much memory.
     const most = Math.min(count, body.end - body.start)
     this.#data = allocate(type.dtype, body.text.charCodeAt(body.start) === 91 ? most : 1)
-    this.#writer = elementWriter(type.dtype, this.#data)
+    this.#writer = elementWriter(type.dtype, this.#data, this.#odd)
     this.#at = body.start
   }
 
@@ -90,7 +92,12 @@ class ListReader {
     const shape = this.#list()
     if (!sameShape(shape, type.shape))
       this.#body.errorAt(this.#body.start, `inferred shape of elements literal ([${shape.join(', ')}]) does not match type ([${type.shape.join(', ')}])`)
-    return DenseElements.of(new HostArray(type, this.#data))
+    const array = new HostArray(type, this.#data)
+    if (this.#odd.size === 0) return DenseElements.of(array)
+    const bytes = array.toBytes().slice()
+    const size = elementBytes(type.dtype)
+    for (const [index, pattern] of this.#odd) for (let k = 0; k < size; k++) bytes[index * size + k] = pattern >> (8 * k)
+    return DenseElements.fromBytes(type, bytes)
   }
 
   /** Reads nested brackets without recursion and gives their shape. */
@@ -193,7 +200,7 @@ class ListReader {
 /** Stores the number at `text[start..end)`; gives what is wrong with it, if anything is. */
 type ElementWriter = (text: string, start: number, end: number, index: number) => string | undefined
 
-function elementWriter(dtype: DType, data: HostData): ElementWriter {
+function elementWriter(dtype: DType, data: HostData, odd: Map<number, number>): ElementWriter {
   const info = dtypes[dtype]
   switch (info.kind) {
     case 'bool':
@@ -204,15 +211,15 @@ function elementWriter(dtype: DType, data: HostData): ElementWriter {
         return undefined
       }
     case 'float':
-      return floatWriter(dtype, data)
+      return floatWriter(dtype, data, odd)
     case 'complex':
-      return floatWriter(info.part, data)
+      return floatWriter(info.part, data, odd)
     default:
       return integerWriter(info.bits, info.kind === 'unsigned', data)
   }
 }
 
-function floatWriter(dtype: DType, data: HostData): ElementWriter {
+function floatWriter(dtype: DType, data: HostData, odd: Map<number, number>): ElementWriter {
   const { bits } = dtypes[dtype]
   return (text, start, end, index) => {
     const value = readFloat(text, start, end)
@@ -224,7 +231,9 @@ function floatWriter(dtype: DType, data: HostData): ElementWriter {
     if (!/^0x[0-9a-fA-F]{1,16}$/.test(word)) return /^-?\d+$/.test(word) ? 'expected floating-point elements, but parsed integer' : 'expected a floating-point number'
     const pattern = BigInt(word)
     if (pattern >> BigInt(bits)) return `hexadecimal float has more than the ${bits} bits of ${dtype}`
-    data[index] = bits === 64 ? f64FromBits(pattern) : floatFromBits(dtype, Number(pattern))
+    const exact = bits === 64 ? f64FromBits(pattern) : floatFromBits(dtype, Number(pattern))
+    data[index] = exact
+    if (exact !== exact && bits < 32 && floatToBits(dtype, exact) !== Number(pattern)) odd.set(index, Number(pattern))
     return undefined
   }
 }

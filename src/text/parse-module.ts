@@ -13,7 +13,7 @@ interface Argument {
 }
 interface Signature {
   readonly name: string
-  readonly visibility: 'public' | 'private'
+  readonly visibility: 'public' | 'private' | undefined
   readonly arguments: readonly Argument[]
   readonly results: readonly Type[]
   readonly resultAttributes: DiscardableAttributes[]
@@ -149,7 +149,8 @@ export class ModuleParser extends OperationParser {
   #func(module: Module, symbols: Map<string, number>): void {
     const at = this.start
     this.advance()
-    const visibility = this.accept('private') || this.accept('nested') ? 'private' : (this.accept('public'), 'public')
+    const hidden = this.accept('private') || this.accept('nested')
+    const visibility = hidden ? 'private' : this.accept('public') ? 'public' : undefined
     const nameAt = this.start
     const name = this.symbol()
     const parameters = this.list('(', ')', () => this.#argument())
@@ -196,6 +197,7 @@ export class ModuleParser extends OperationParser {
 
   #makeFunc(module: Module, signature: Signature): Func {
     const func = new Func(signature.name, signature.arguments.map((argument) => argument.type), { visibility: signature.visibility })
+    func.visibilityImplied = signature.visibility === undefined
     func.argumentAttributes = signature.arguments.map((argument) => argument.attributes)
     func.resultTypes = signature.results
     func.resultAttributes = signature.resultAttributes
@@ -256,7 +258,7 @@ export class ModuleParser extends OperationParser {
     const attributes = dictionaries(args, inputs.length)
     return this.#makeFunc(module, {
       name: name.value,
-      visibility: visibility?.kind === 'string' && visibility.value !== 'public' ? 'private' : 'public',
+      visibility: visibility?.kind === 'string' ? (visibility.value === 'public' ? 'public' : 'private') : undefined,
       arguments: inputs.map((input, i) => ({ name: undefined, offset: at, type: input, attributes: attributes[i] })),
       results: outputs,
       resultAttributes: dictionaries(res, outputs.length),

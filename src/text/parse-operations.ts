@@ -232,12 +232,13 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     const at = this.start
     if (this.kind === token.string) {
       const name = this.string()
-      const definition = this.#lookUp(name, at, true)
-      this.#finish(definition, this.#generic(), at, results)
+      const known = this.#lookUp(name, at, true)
+      const parsed = this.#generic()
+      this.#finish(known ?? this.#foreignOp(name, Object.keys(parsed.properties)), parsed, at, results)
     } else if (this.kind === token.word) {
       const text = this.tokenText()
       const name = text.includes('.') ? text : `func.${text}`
-      const definition = this.#lookUp(name, at, false)
+      const definition = this.#lookUp(name, at, false)!
       this.advance()
       this.#finish(definition, this.#ownForm(definition, at, results), at, results)
     } else this.error(results ? 'expected operation name in quotes' : 'expected an operation')
@@ -263,21 +264,28 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     return names
   }
 
-  #lookUp(name: string, at: number, generic: boolean): OpDefinition {
-    const known = this.#catalogue.get(name) ?? this.#foreign.get(name)
-    if (known) return known
+  /** The op's definition; undefined for a foreign op that is accepted. */
+  #lookUp(name: string, at: number, generic: boolean): OpDefinition | undefined {
+    const known = this.#catalogue.get(name)
+    if (known || (generic && this.#allowForeign)) return known
     const dialect = name.includes('.') ? name.slice(0, name.indexOf('.')) : name
-    if (!this.#allowForeign || !generic)
-      this.errorAt(
-        at,
-        `unknown op '${name}': it is not in the catalogue. ` +
-          (dialect === 'stablehlo'
-            ? 'Check the spelling, or update Engram if the op is newer than it'
-            : `Lower the program to StableHLO before it is read` +
-              (generic ? `, or allow foreign ops, which can be read and printed but not run` : `: ops of '${dialect}' can only be read in generic form, "${name}"(...)`)),
-      )
-    const definition = foreignOp(name)
-    this.#foreign.set(name, definition)
+    return this.errorAt(
+      at,
+      `unknown op '${name}': it is not in the catalogue. ` +
+        (dialect === 'stablehlo'
+          ? 'Check the spelling, or update Engram if the op is newer than it'
+          : `Lower the program to StableHLO before it is read` +
+            (generic ? `, or allow foreign ops, which can be read and printed but not run` : `: ops of '${dialect}' can only be read in generic form, "${name}"(...)`)),
+    )
+  }
+
+  #foreignOp(name: string, properties: readonly string[]): OpDefinition {
+    const key = [name, ...properties].join(' ')
+    let definition = this.#foreign.get(key)
+    if (!definition) {
+      definition = foreignOp(name, properties)
+      this.#foreign.set(key, definition)
+    }
     return definition
   }
 
@@ -346,7 +354,7 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
 
   /** Every op of StableHLO has regions of one block; passes rely on it. */
   #checkRegions(definition: OpDefinition, regions: readonly Region[], at: number): void {
-    if (regions.length === 0 || this.#foreign.has(definition.name)) return
+    if (regions.length === 0 || !this.#catalogue.has(definition.name)) return
     regions.forEach((region, i) => {
       if (region.blocks.length !== 1)
         this.errorAt(at, `'${definition.name}' op region #${i} ('${definition.regions[i] ?? '?'}') failed to verify constraint: region with 1 blocks`)
@@ -377,15 +385,13 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
       if (read === undefined) this.errorAt(at, `'${definition.name}' op attribute '${name}' failed to satisfy constraint: ${codec.expected}`)
       attributes[name] = read
     }
-    const foreign = this.#foreign.has(definition.name)
     let discardable: Record<string, Attribute> | undefined
     if (used < Object.keys(raw).length || (properties && properties !== noAttributes)) {
       const known = definition.attributes
       for (const name of Object.keys(raw)) if (!Object.hasOwn(known, name)) (discardable ??= {})[name] = raw[name]
       for (const name of Object.keys(properties ?? noAttributes)) {
         if (Object.hasOwn(known, name)) continue
-        if (!foreign) this.errorAt(at, `'${definition.name}' op has no property '${name}'; it has ${codecs.map(([each]) => each).join(', ') || 'none'}`)
-        ;(discardable ??= {})[name] = properties![name]
+        this.errorAt(at, `'${definition.name}' op has no property '${name}'; it has ${codecs.map(([each]) => each).join(', ') || 'none'}`)
       }
     }
     return { attributes, discardable }

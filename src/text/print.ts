@@ -2,7 +2,7 @@ import type { AssemblyPrinter } from '../ir/assembly.ts'
 import { dictionaryText, entryText, quote, symbolText } from '../ir/attributes.ts'
 import { TraceError } from '../ir/errors.ts'
 import type { Location } from '../ir/location.ts'
-import { type Block, type DiscardableAttributes, type Func, type Module, type Operation, type Region, type Value, isDeclaration } from '../ir/module.ts'
+import { type Block, type DiscardableAttributes, type Func, type Module, Operation, type Region, type Value, isDeclaration } from '../ir/module.ts'
 import { type Type, typeText } from '../ir/types.ts'
 
 /**
@@ -63,7 +63,7 @@ class Printer implements AssemblyPrinter {
     this.#nextResult = 0
     this.#nextArgument = 0
     const declared = isDeclaration(func)
-    this.text(`${this.#indent}func.func ${func.visibility} @${symbolText(func.name)}(`)
+    this.text(`${this.#indent}func.func ${func.visibilityImplied ? '' : `${func.visibility} `}@${symbolText(func.name)}(`)
     func.block.arguments.forEach((argument, i) => {
       if (i) this.text(', ')
       if (!declared) {
@@ -123,7 +123,8 @@ class Printer implements AssemblyPrinter {
     }
     if (definition.assembly === 'generic' || this.#options.generic || definition.assembly.fits?.(operation) === false) this.#generic(operation)
     else {
-      this.text(definition.name.replace(/^func\./, ''))
+      // The prefix may be left out right inside a function only.
+      this.text(operation.block.region.parent instanceof Operation ? definition.name : definition.name.replace(/^func\./, ''))
       definition.assembly.print(operation, this)
     }
     if (this.#options.locations && operation.location) this.text(locationText(operation.location))
