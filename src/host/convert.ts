@@ -1,7 +1,7 @@
 import { type DType, dtypes, integerRange } from '../ir/dtypes.ts'
 import { f32Bits, f32FromBits, f64Bits, f64FromBits, floatFromBits, floatToBits, roundFloat } from '../ir/float-bits.ts'
 import { HostArray, type HostData } from '../ir/host-array.ts'
-import { type TensorType, tensorType } from '../ir/types.ts'
+import type { TensorType } from '../ir/types.ts'
 import { wrapInteger } from './elementwise.ts'
 
 /**
@@ -26,7 +26,7 @@ export function convertArray(operand: HostArray, dtype: DType): HostArray {
   }
   const x = operand.data
   const y = out.data
-  if (to.kind === 'bool') for (let i = 0; i < y.length; i++) y[i] = x[i] == 0 ? 0 : 1
+  if (to.kind === 'bool') for (let i = 0; i < y.length; i++) y[i] = Number(x[i]) === 0 ? 0 : 1
   else if (to.kind === 'float') toFloat(x, from.bits, dtype, y as Float32Array)
   else if (from.kind === 'float') fromFloat(x as Float32Array, dtype, y)
   else if (to.bits === 64) {
@@ -168,6 +168,3 @@ export function reducePrecisionArray(operand: HostArray, exponentBits: number, m
   }
   return out
 }
-
-/** One value as an array of rank 0. */
-export const scalarArray = (dtype: DType, data: HostData): HostArray => new HostArray(tensorType(dtype, []), data)

@@ -125,7 +125,13 @@ export function gatherArray(operand: HostArray, indices: HostArray, layout: Wind
  * Calls `window` for every index vector whose window lies inside, with the offset of the window in the array and among the windows; where it
  * lies partly outside, calls `element` for each element inside. Source: specification, "scatter".
  */
-function walkWindows(layout: WindowLayout, indices: HostArray, plan: Plan, window: (p: number, q: number) => void, element: (p: number, q: number) => void): void {
+function walkWindows(
+  layout: WindowLayout,
+  indices: HostArray,
+  plan: Plan,
+  window: (p: number, q: number) => void,
+  element: (p: number, q: number) => void,
+): void {
   const { vectors, batches, starts, componentStride, inArray, inWindows, strides } = plan
   const index = indexNumbers(indices)
   const { indexAxes, shape, windowShape } = layout

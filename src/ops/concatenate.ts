@@ -32,7 +32,10 @@ export const concatenateOp = defineOp({
       if (input.shape.length !== rank) fail(`inputs differ in rank: ${shortTypes(inputs)}`, 'concatenate_c2')
       input.shape.forEach((size, axis) => {
         if (axis !== dimension && size !== first.shape[axis] && size !== DYNAMIC && first.shape[axis] !== DYNAMIC)
-          fail(`inputs differ at axis ${axis}: inputs[0] ${shortType(first)}, inputs[${i}] ${shortType(input)}; only axis ${dimension} may differ`, 'concatenate_c2')
+          fail(
+            `inputs differ at axis ${axis}: inputs[0] ${shortType(first)}, inputs[${i}] ${shortType(input)}; only axis ${dimension} may differ`,
+            'concatenate_c2',
+          )
       })
     })
     const declared = results?.[0]

@@ -17,10 +17,11 @@ export const convertOp = defineOp({
   attributes: {},
   assembly: sameTypeForm,
   infer: ({ operands, results, fail }) => {
-    const operand = needTensor('operand', operands[0], fail)
+    const operand = needTensor('operand', operands[0], fail, { perAxis: true })
     const result = results?.[0]
     if (!result || !isTensorType(result)) return fail('needs a result type')
-    if (!compatibleShape(operand.shape, result.shape)) fail(`operand ${shortType(operand)} and result ${shortType(result)} differ in shape`, 'convert_c1')
+    if (!compatibleShape(operand.shape, result.shape))
+      fail(`operand ${shortType(operand)} and result ${shortType(result)} differ in shape`, 'convert_c1')
     if (operand.quantization || result.quantization)
       fail(`cannot convert ${shortType(operand)} to ${shortType(result)}: use uniform_quantize or uniform_dequantize`, 'convert_i1')
     return [result]
@@ -111,7 +112,9 @@ export const reducePrecisionOp = defineOp({
     if (mantissa_bits < 0) fail(`mantissa_bits is ${mantissa_bits}, must not be negative`, 'reduce_precision_c3')
     return agree(operand, results, fail, 'reduce_precision_c1')
   },
-  evaluate: ({ arrays: [operand], attributes: { exponent_bits, mantissa_bits } }) => [reducePrecisionArray(operand, exponent_bits, mantissa_bits)],
+  evaluate: ({ arrays: [operand], attributes: { exponent_bits, mantissa_bits } }) => [
+    reducePrecisionArray(operand, exponent_bits, mantissa_bits),
+  ],
   // The cotangent passes through the same rounding, as it would through a conversion there and back.
   vjp: ({ cotangents: [d], attributes: { exponent_bits, mantissa_bits } }) => [d && reducePrecision(d, exponent_bits, mantissa_bits)],
 })

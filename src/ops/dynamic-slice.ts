@@ -13,7 +13,12 @@ import { agree, needTensor, sameElementType, withShape } from './result-type.ts'
 
 /** Slices whose position is known only when the program runs. Positions are moved so that the slice lies inside. */
 
-function checkStarts(operand: TensorType, starts: readonly Type[], rules: { count: string; same: string; type: string }, fail: InferContext<unknown>['fail']): void {
+function checkStarts(
+  operand: TensorType,
+  starts: readonly Type[],
+  rules: { count: string; same: string; type: string },
+  fail: InferContext<unknown>['fail'],
+): void {
   const rank = operand.shape.length
   if (starts.length !== rank) fail(`has ${starts.length} start indices, operand ${shortType(operand)} has rank ${rank}`, rules.count)
   const types = starts.map((start, i) => needTensor(`start_indices[${i}]`, start, fail))
@@ -26,7 +31,10 @@ function checkStarts(operand: TensorType, starts: readonly Type[], rules: { coun
 /** Position in the operand at which a slice of the given sizes starts, after clamping. */
 function clampedOffset(starts: readonly HostArray[], shape: readonly number[], sizes: readonly number[]): number {
   const strides = rowMajorStrides(shape)
-  return starts.reduce((offset, start, axis) => offset + Math.min(Math.max(Number(start.data[0]), 0), shape[axis] - sizes[axis]) * strides[axis], 0)
+  return starts.reduce((offset, start, axis) => {
+    const inside = Math.min(Math.max(Number(start.data[0]), 0), shape[axis] - sizes[axis])
+    return offset + inside * strides[axis]
+  }, 0)
 }
 
 /** Source: specification, "dynamic_slice". */
@@ -40,7 +48,8 @@ export const dynamicSliceOp = defineOp({
   infer: ({ operands, attributes: { slice_sizes: sizes }, results, fail }) => {
     const operand = needTensor('operand', operands[0], fail)
     const rank = operand.shape.length
-    if (sizes.length !== rank) fail(`slice_sizes [${sizes}] has ${sizes.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'dynamic_slice_c2')
+    if (sizes.length !== rank)
+      fail(`slice_sizes [${sizes}] has ${sizes.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'dynamic_slice_c2')
     checkStarts(operand, operands.slice(1), { count: 'dynamic_slice_c2', same: 'dynamic_slice_c3', type: 'dynamic_slice_i2' }, fail)
     sizes.forEach((size, axis) => {
       const limit = operand.shape[axis]
@@ -71,8 +80,10 @@ export const dynamicUpdateSliceOp = defineOp({
     const operand = needTensor('operand', operands[0], fail)
     const update = needTensor('update', operands[1], fail)
     const rank = operand.shape.length
-    if (!sameElementType(operand, update)) fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in element type`, 'dynamic_update_slice_c2')
-    if (update.shape.length !== rank) fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in rank`, 'dynamic_update_slice_c3')
+    if (!sameElementType(operand, update))
+      fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in element type`, 'dynamic_update_slice_c2')
+    if (update.shape.length !== rank)
+      fail(`operand ${shortType(operand)} and update ${shortType(update)} differ in rank`, 'dynamic_update_slice_c3')
     const rules = { count: 'dynamic_update_slice_c4', same: 'dynamic_update_slice_c5', type: 'dynamic_update_slice_i3' }
     checkStarts(operand, operands.slice(2), rules, fail)
     update.shape.forEach((size, axis) => {
@@ -83,7 +94,8 @@ export const dynamicUpdateSliceOp = defineOp({
   },
   evaluate: ({ arrays: [operand, update, ...starts] }) => {
     const out = new HostArray(operand.type, operand.data.slice())
-    copyStrided(update, 0, rowMajorStrides(update.shape), out, clampedOffset(starts, operand.shape, update.shape), rowMajorStrides(operand.shape), update.shape)
+    const offset = clampedOffset(starts, operand.shape, update.shape)
+    copyStrided(update, 0, rowMajorStrides(update.shape), out, offset, rowMajorStrides(operand.shape), update.shape)
     return [out]
   },
   vjp: ({ operands: [, update, ...starts], cotangents: [d], needed }) => [

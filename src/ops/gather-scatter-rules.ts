@@ -61,7 +61,7 @@ interface IndexRules {
   readonly map: readonly number[]
   readonly mapName: string
   /** Ids of the constraints, in the order of the checks below. */
-  readonly rules: { unique: string; range: string; notVector: string; sameCount: string; sameSize: string; mapSize: string; mapUnique: string; mapRange: string }
+  readonly rules: Readonly<Record<'unique' | 'range' | 'notVector' | 'sameCount' | 'sameSize' | 'mapSize' | 'mapUnique' | 'mapRange', string>>
 }
 
 function checkIndexing(r: IndexRules, fail: Fail): void {
@@ -76,11 +76,19 @@ function checkIndexing(r: IndexRules, fail: Fail): void {
   r.batch.forEach((axis, i) => {
     const [a, b] = [r.indexed.shape[axis], r.indices.shape[r.indicesBatch[i]]]
     if (a !== b && a !== DYNAMIC && b !== DYNAMIC)
-      fail(`${r.indexedName} ${shortType(r.indexed)} axis ${axis} is ${a}, ${r.indicesName} ${shortType(r.indices)} axis ${r.indicesBatch[i]} is ${b}`, r.rules.sameSize)
+      fail(
+        `${r.indexedName} ${shortType(r.indexed)} axis ${axis} is ${a}, ` +
+          `${r.indicesName} ${shortType(r.indices)} axis ${r.indicesBatch[i]} is ${b}`,
+        r.rules.sameSize,
+      )
   })
   const components = r.indexVectorAxis < indicesRank ? r.indices.shape[r.indexVectorAxis] : 1
   if (components !== DYNAMIC && r.map.length !== components)
-    fail(`${r.mapName} [${r.map}] has ${r.map.length} axes, the index vectors of ${r.indicesName} ${shortType(r.indices)} have ${components} components`, r.rules.mapSize)
+    fail(
+      `${r.mapName} [${r.map}] has ${r.map.length} axes, ` +
+        `the index vectors of ${r.indicesName} ${shortType(r.indices)} have ${components} components`,
+      r.rules.mapSize,
+    )
   check.distinct(`${r.mapName} and ${r.batchName}`, r.map, r.batch, r.rules.mapUnique)
   check.inRange(r.mapName, r.map, r.indexed.shape.length, `${r.indexedName} ${shortType(r.indexed)}`, r.rules.mapRange)
 }
@@ -108,10 +116,11 @@ export function inferGather({ operands, attributes, results, fail }: InferContex
   const rank = operand.shape.length
   const operandName = `operand ${shortType(operand)}`
   checkIndices(indices, n.index_vector_dim, 'start_indices', { type: 'gather_i2', vector: 'gather_c2' }, fail)
-  if (rank !== n.offset_dims.length + n.collapsed_slice_dims.length + n.operand_batching_dims.length)
+  const listed = n.offset_dims.length + n.collapsed_slice_dims.length + n.operand_batching_dims.length
+  if (rank !== listed)
     fail(
       `${operandName} has rank ${rank}, but offset_dims [${n.offset_dims}], collapsed_slice_dims [${n.collapsed_slice_dims}] and ` +
-        `operand_batching_dims [${n.operand_batching_dims}] are ${n.offset_dims.length + n.collapsed_slice_dims.length + n.operand_batching_dims.length}`,
+        `operand_batching_dims [${n.operand_batching_dims}] are ${listed}`,
       'gather_c1',
     )
   check.sorted('offset_dims', n.offset_dims, 'gather_c4')
@@ -156,7 +165,8 @@ export function inferGather({ operands, attributes, results, fail }: InferContex
   )
   sizes.forEach((size, axis) => {
     const limit = operand.shape[axis]
-    if (size < 0 || (limit !== DYNAMIC && size > limit)) fail(`slice size ${size} at axis ${axis} must be between 0 and ${limit}, the size in ${operandName}`, 'gather_c21')
+    if (size < 0 || (limit !== DYNAMIC && size > limit))
+      fail(`slice size ${size} at axis ${axis} must be between 0 and ${limit}, the size in ${operandName}`, 'gather_c21')
   })
   const window = without(sizes, [...n.collapsed_slice_dims, ...n.operand_batching_dims])
   const declared = results?.[0]
@@ -167,7 +177,8 @@ export function inferGather({ operands, attributes, results, fail }: InferContex
 
 export function inferScatter({ operands, attributes, regions, results, fail }: InferContext<ScatterAttributes>): readonly Type[] {
   const count = (operands.length - 1) / 2
-  if (count < 1 || !Number.isInteger(count)) fail(`has ${operands.length} operands, must have inputs, scatter_indices and as many updates`, 'scatter_c5')
+  if (count < 1 || !Number.isInteger(count))
+    fail(`has ${operands.length} operands, must have inputs, scatter_indices and as many updates`, 'scatter_c5')
   const inputs = operands.slice(0, count).map((type, i) => needTensor(`inputs[${i}]`, type, fail))
   const indices = needTensor('scatter_indices', operands[count], fail)
   const updates = operands.slice(count + 1).map((type, i) => needTensor(`updates[${i}]`, type, fail))
@@ -176,15 +187,16 @@ export function inferScatter({ operands, attributes, regions, results, fail }: I
   if (inputs.some((type) => !compatibleShape(type.shape, input.shape))) fail(`inputs differ in shape: ${shortTypes(inputs)}`, 'scatter_c1')
   if (updates.some((type) => !compatibleShape(type.shape, update.shape))) fail(`updates differ in shape: ${shortTypes(updates)}`, 'scatter_c3')
   inputs.forEach((type, i) => {
-    if (!sameElementType(type, updates[i])) fail(`inputs[${i}] ${shortType(type)} and updates[${i}] ${shortType(updates[i])} differ in element type`, 'scatter_c6')
+    if (!sameElementType(type, updates[i]))
+      fail(`inputs[${i}] ${shortType(type)} and updates[${i}] ${shortType(updates[i])} differ in element type`, 'scatter_c6')
   })
   checkIndices(indices, n.index_vector_dim, 'scatter_indices', { type: 'scatter_i2', vector: 'scatter_c22' }, fail)
   const scatterShape = without(indices.shape, [n.index_vector_dim])
   const rank = scatterShape.length + n.update_window_dims.length
   if (update.shape.length !== rank)
     fail(
-      `updates[0] ${shortType(update)} must have rank ${rank}: ${scatterShape.length} of scatter_indices ${shortType(indices)} without index vectors, ` +
-        `${n.update_window_dims.length} of update_window_dims`,
+      `updates[0] ${shortType(update)} must have rank ${rank}: ${scatterShape.length} of scatter_indices ${shortType(indices)} ` +
+        `without index vectors, ${n.update_window_dims.length} of update_window_dims`,
       'scatter_c4',
     )
   checkScatterAxes(n, input, indices, update, fail)
@@ -251,7 +263,10 @@ function checkUpdateSizes(n: ScatterNumbers, input: TensorType, update: TensorTy
   const most = without(input.shape, [...n.inserted_window_dims, ...n.input_batching_dims])
   n.update_window_dims.forEach((axis, i) => {
     if (update.shape[axis] !== DYNAMIC && most[i] !== DYNAMIC && update.shape[axis] > most[i])
-      fail(`updates[0] ${shortType(update)} axis ${axis} is ${update.shape[axis]}, more than the ${most[i]} of inputs[0] ${shortType(input)}`, 'scatter_c4')
+      fail(
+        `updates[0] ${shortType(update)} axis ${axis} is ${update.shape[axis]}, more than the ${most[i]} of inputs[0] ${shortType(input)}`,
+        'scatter_c4',
+      )
   })
   const rest = without(update.shape, n.update_window_dims)
   if (!compatibleShape(rest, scatterShape))

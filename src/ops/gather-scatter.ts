@@ -42,7 +42,9 @@ export const gatherOp = defineOp({
   attributes: gatherAttributes,
   assembly: 'generic',
   infer: inferGather,
-  evaluate: ({ arrays: [operand, indices], attributes }) => [gatherArray(operand, indices, gatherLayout(operand.shape, indices.shape, attributes))],
+  evaluate: ({ arrays: [operand, indices], attributes }) => [
+    gatherArray(operand, indices, gatherLayout(operand.shape, indices.shape, attributes)),
+  ],
   vjp: ({ operands: [operand, indices], cotangents: [d], attributes, needed }) => {
     if (!d || !needed[0] || attributes.slice_sizes.includes(0)) return [null, null]
     const n = attributes.dimension_numbers
@@ -54,7 +56,11 @@ export const gatherOp = defineOp({
   },
 })
 
-function gatherLayout(shape: readonly number[], indicesShape: readonly number[], { dimension_numbers: n, slice_sizes }: GatherAttributes): WindowLayout {
+function gatherLayout(
+  shape: readonly number[],
+  indicesShape: readonly number[],
+  { dimension_numbers: n, slice_sizes }: GatherAttributes,
+): WindowLayout {
   const absentAxes = [...n.collapsed_slice_dims, ...n.operand_batching_dims].sort((a, b) => a - b)
   const window = slice_sizes.filter((_, axis) => !absentAxes.includes(axis))
   const batch = indicesShape.filter((_, axis) => axis !== n.index_vector_dim)
@@ -117,7 +123,8 @@ export const scatterOp = defineOp({
     })
     const indices = arrays[count]
     const updates = arrays.slice(count + 1).map((update, i) => convertArray(update, accumulators[count + i]))
-    scatterArrays(results, indices, updates, scatterLayout(results[0].shape, indices.shape, updates[0].shape, attributes.scatter_dimension_numbers), region, run)
+    const layout = scatterLayout(results[0].shape, indices.shape, updates[0].shape, attributes.scatter_dimension_numbers)
+    scatterArrays(results, indices, updates, layout, region, run)
     return results
   },
   vjp: ({ operation, operands, cotangents, attributes, regions: [region], needed }) => {
@@ -143,7 +150,12 @@ export const scatterOp = defineOp({
   },
 })
 
-function scatterLayout(shape: readonly number[], indicesShape: readonly number[], updatesShape: readonly number[], n: ScatterNumbers): WindowLayout {
+function scatterLayout(
+  shape: readonly number[],
+  indicesShape: readonly number[],
+  updatesShape: readonly number[],
+  n: ScatterNumbers,
+): WindowLayout {
   const absentAxes = [...n.inserted_window_dims, ...n.input_batching_dims].sort((a, b) => a - b)
   return {
     shape,
@@ -202,7 +214,11 @@ function scatterArrays(
 }
 
 /** A kernel for a plain update, if the element type has one. */
-function fastScatter(kind: UpdateKind | undefined, target: HostArray, update: HostArray): ((layout: WindowLayout, indices: HostArray) => void) | undefined {
+function fastScatter(
+  kind: UpdateKind | undefined,
+  target: HostArray,
+  update: HostArray,
+): ((layout: WindowLayout, indices: HostArray) => void) | undefined {
   const { dtype } = target
   if (!kind || dtype !== update.dtype || isComplex(dtype)) return undefined
   if (kind === 'assign' || (kind === 'add' && (dtype === 'f32' || dtype === 'f64')))

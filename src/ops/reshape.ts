@@ -1,6 +1,7 @@
 import { OpError } from '../ir/errors.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
+import type { InferContext } from '../ir/op-definition.ts'
 import { DYNAMIC, type TensorType, elementCount, isTensorType, sameShape, shortType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { captureLocation } from '../trace/frame.ts'
@@ -25,6 +26,7 @@ export const reshapeOp = defineOp({
       fail(`operand ${shortType(operand)} and result ${shortType(result)} differ in element type`, 'reshape_c1')
     if (operand.quantization?.axis === undefined && !sameElementType(operand, result))
       fail(`operand ${shortType(operand)} and result ${shortType(result)} are quantized differently`, 'reshape_c1')
+    if (operand.quantization?.axis !== undefined) checkQuantizedAxis(operand, result, fail)
     const unknown = result.shape.filter((size) => size === DYNAMIC).length
     if (unknown > 1 || (unknown === 1 && !result.bounds))
       fail(`result ${shortType(result)} must have known sizes, or one unknown size with a bound`, 'reshape_i1')
@@ -36,6 +38,21 @@ export const reshapeOp = defineOp({
   evaluate: ({ arrays: [operand], resultTypes }) => [new HostArray(resultTypes[0] as TensorType, operand.data)],
   vjp: ({ operands: [operand], cotangents: [d] }) => [d && reshape(d, operand.shape)],
 })
+
+/** Per-axis quantization: what lies before, on and after the quantized axis keeps its size, and the parameters stay. */
+function checkQuantizedAxis(operand: TensorType, result: TensorType, fail: InferContext<unknown>['fail']): void {
+  const [from, to] = [operand.quantization?.axis ?? 0, result.quantization?.axis]
+  const types = `operand ${shortType(operand)} and result ${shortType(result)}`
+  if (to === undefined || !sameElementType({ ...operand, quantization: { ...operand.quantization!, axis: to } }, result))
+    return fail(`${types} are quantized differently`, 'reshape_c1')
+  const parts = (shape: readonly number[], axis: number) => [shape.slice(0, axis), [shape[axis]], shape.slice(axis + 1)].map(elementCount)
+  const [before, after] = [parts(operand.shape, from), parts(result.shape, to)]
+  if (before.some((count, i) => count !== after[i] && count >= 0 && after[i] >= 0))
+    fail(
+      `${types}: the sizes before, on and after the quantized axes ${from} and ${to} must be equal, they are [${before}] and [${after}]`,
+      'reshape_c3',
+    )
+}
 
 /**
  * `x` under another shape with as many elements; one size may be -1, which stands for what is left.
@@ -74,6 +91,11 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
   const removed = resolveAxes('reshape', axes, x.rank)
   for (const axis of removed)
     if (x.shape[axis] !== 1)
-      throw new OpError('reshape', `cannot squeeze axis ${axis} of ${shortType(x.type)}: its size is ${x.shape[axis]}, not 1`, undefined, captureLocation(squeeze))
+      throw new OpError(
+        'reshape',
+        `cannot squeeze axis ${axis} of ${shortType(x.type)}: its size is ${x.shape[axis]}, not 1`,
+        undefined,
+        captureLocation(squeeze),
+      )
   return reshape(x, x.shape.filter((_, axis) => !removed.includes(axis)))
 }

@@ -16,8 +16,10 @@ export function needTensor(name: string, type: Type | undefined, fail: Fail, opt
 }
 
 /** Whether two types have one element type, quantization included. */
-export const sameElementType = (a: TensorType, b: TensorType): boolean =>
-  a.dtype === b.dtype && (a.quantization === b.quantization || sameType({ ...a, shape: [], bounds: undefined }, { ...b, shape: [], bounds: undefined }))
+export function sameElementType(a: TensorType, b: TensorType): boolean {
+  if (a.dtype !== b.dtype) return false
+  return a.quantization === b.quantization || sameType({ ...a, shape: [], bounds: undefined }, { ...b, shape: [], bounds: undefined })
+}
 
 /** `type` with another shape; sizes that are not known keep the limits given in `bounds`. */
 export function withShape(type: TensorType, shape: readonly number[], bounds?: readonly number[]): TensorType {

@@ -161,7 +161,12 @@ function fillWith(array: HostArray, scalar: HostArray): void {
 }
 
 /** Elements `starts[i]`, `starts[i] + strides[i]`, ... below `limits[i]` along each axis `i`. Throws `OpError`. */
-export function slice(x: Tensor, starts: readonly number[], limits: readonly number[], strides: readonly number[] = starts.map(() => 1)): Tensor {
+export function slice(
+  x: Tensor,
+  starts: readonly number[],
+  limits: readonly number[],
+  strides: readonly number[] = starts.map(() => 1),
+): Tensor {
   const whole = starts.length === x.rank && starts.every((start, axis) => start === 0 && limits[axis] === x.shape[axis] && strides[axis] === 1)
   if (whole) return x
   return emit(sliceOp, [x], { start_indices: starts, limit_indices: limits, strides }).results[0] as Tensor
@@ -177,7 +182,13 @@ export function sliceAxis(x: Tensor, axis: number, start: number, limit: number,
  * `low[i]` elements of `value` before, `high[i]` after and `interior[i]` between the elements of each axis `i`; negative low and
  * high take elements away. `value` is a number or a tensor of rank 0. Throws `OpError`.
  */
-export function pad(x: Tensor, value: Tensor | number | bigint | boolean, low: readonly number[], high: readonly number[], interior: readonly number[] = low.map(() => 0)): Tensor {
+export function pad(
+  x: Tensor,
+  value: Tensor | number | bigint | boolean,
+  low: readonly number[],
+  high: readonly number[],
+  interior: readonly number[] = low.map(() => 0),
+): Tensor {
   if ([low, high, interior].every((list) => list.length === x.rank && list.every((n) => n === 0))) return x
   const padding = value instanceof Tensor ? value : fill(value, tensorType(x.dtype, []))
   return emit(padOp, [x, padding], { edge_padding_low: low, edge_padding_high: high, interior_padding: interior }).results[0] as Tensor

@@ -12,7 +12,8 @@ import { gather } from './gather-scatter.ts'
  * is moved to the nearest row. The gradient adds up the cotangents of the rows. Throws `OpError`.
  */
 export function takeRows(table: Tensor, indices: Tensor): Tensor {
-  if (table.rank === 0) throw new OpError('gather', `takeRows needs a table with rows, got ${shortType(table.type)}`, undefined, captureLocation(takeRows))
+  if (table.rank === 0)
+    throw new OpError('gather', `takeRows needs a table with rows, got ${shortType(table.type)}`, undefined, captureLocation(takeRows))
   return gather(table, indices, {
     dimension_numbers: {
       offset_dims: table.shape.slice(1).map((_, i) => indices.rank + i),
@@ -31,7 +32,12 @@ export function takeRows(table: Tensor, indices: Tensor): Tensor {
  */
 export function takeAlongAxis(x: Tensor, indices: Tensor, axis: number): Tensor {
   if (x.rank !== indices.rank)
-    throw new OpError('gather', `takeAlongAxis: x ${shortType(x.type)} and indices ${shortType(indices.type)} differ in rank`, undefined, captureLocation(takeAlongAxis))
+    throw new OpError(
+      'gather',
+      `takeAlongAxis: x ${shortType(x.type)} and indices ${shortType(indices.type)} differ in rank`,
+      undefined,
+      captureLocation(takeAlongAxis),
+    )
   const at = resolveAxis('gather', axis, x.rank)
   const others = x.shape.map((_, i) => i).filter((i) => i !== at)
   return gather(x, indices, {

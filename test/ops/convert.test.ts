@@ -59,7 +59,7 @@ describe('convert', () => {
     for (const from of dtypeNames)
       for (const type of dtypeNames) {
         const one = runOp((x) => convert(x, from), HostArray.from('i32', [1]))
-        expect(to(type, one), `${from} to ${type}`).toEqual(to(type, HostArray.from('i32', [1])))
+        expect({ from, type, value: to(type, one) }).toEqual({ from, type, value: to(type, HostArray.from('i32', [1])) })
       }
   })
   test('an integer that fits comes back from any wider type', () => {
@@ -105,7 +105,7 @@ describe('bitcast_convert', () => {
       for (const narrow of list) {
         const x = HostArray.of(wide, [3], wide[0] === 'f' ? [1.5, -2.25, 0] : wide[0] === 'i' ? [1n, 77n, 4660n] : [1, 777, 4660])
         const back = runOp((t) => bitcastConvert(bitcastConvert(t, narrow), wide), x)
-        expect(back, `${wide} as ${narrow}`).toEqual(x)
+        expect({ wide, narrow, back }).toEqual({ wide, narrow, back: x })
       }
   })
   test('errors', () => {

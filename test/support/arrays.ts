@@ -4,7 +4,7 @@ import { elementCount } from '../../src/ir/types.ts'
 
 /** Index of the `flat`th element in row-major order. */
 export function unravel(flat: number, shape: readonly number[]): number[] {
-  const index = new Array<number>(shape.length)
+  const index = shape.map(() => 0)
   let rest = flat
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     index[axis] = rest % shape[axis]

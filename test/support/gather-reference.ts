@@ -73,7 +73,12 @@ export const scatterNumbers = (n: GatherNumbers): ScatterNumbers => ({
 })
 
 /** Where in the indexed array an element of a window is: start, batch and offset of each axis. */
-function locate(at: number[], indices: HostArray, shape: readonly number[], n: GatherNumbers): { start: number[]; batch: number[]; offset: number[] } {
+function locate(
+  at: number[],
+  indices: HostArray,
+  shape: readonly number[],
+  n: GatherNumbers,
+): { start: number[]; batch: number[]; offset: number[] } {
   const vector = at.filter((_, axis) => !n.offset_dims.includes(axis))
   const start = shape.map(() => 0)
   n.start_index_map.forEach((axis, k) => {
@@ -98,7 +103,13 @@ export function referenceGather(operand: HostArray, indices: HostArray, { shape,
 }
 
 /** Index vector by index vector, and within each in row-major order. */
-export function referenceScatter(input: HostArray, indices: HostArray, updates: HostArray, { shape, numbers, resultShape }: IndexingCase, update: (old: number, fresh: number) => number): number[] {
+export function referenceScatter(
+  input: HostArray,
+  indices: HostArray,
+  updates: HostArray,
+  { shape, numbers, resultShape }: IndexingCase,
+  update: (old: number, fresh: number) => number,
+): number[] {
   const out = Array.from(input.data as Float64Array)
   const order = Array.from({ length: elementCount(resultShape) }, (_, flat) => {
     const at = unravel(flat, resultShape)
