@@ -19,8 +19,9 @@ export function complexDivide(a: number, b: number, c: number, d: number, out: C
     if (Number.isFinite(a) && Number.isFinite(b) && c === c && d === d) {
       const re = Math.abs(c) === Infinity ? Math.sign(c) : 0
       const im = Math.abs(d) === Infinity ? Math.sign(d) : 0
-      out[0] = 0 * (a * re + b * im)
-      out[1] = 0 * (b * re - a * im)
+      // Zeros with the signs that the limits have.
+      out[0] = (a * re + b * im) / Infinity
+      out[1] = (b * re - a * im) / Infinity
       return
     }
   }
