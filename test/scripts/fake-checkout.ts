@@ -33,7 +33,8 @@ if (args[0] === '-c') {
 } else {
   log('pip start')
   if (process.env.FAKE_PIP_FAILURE) { console.error(process.env.FAKE_PIP_FAILURE); process.exit(1) }
-  setTimeout(() => log('pip end'), Number(process.env.FAKE_PIP_MS ?? 0))
+  const end = () => (process.env.FAKE_PIP_UNTIL && !fs.existsSync(process.env.FAKE_PIP_UNTIL) ? setTimeout(end, 20) : log('pip end'))
+  setTimeout(end, Number(process.env.FAKE_PIP_MS ?? 0))
 }
 `
 

@@ -120,11 +120,20 @@ describe('the set-up', () => {
   })
 
   it('runs once when it is started three times at once', async () => {
-    const runs = [1, 2, 3].map(() => checkout.start('setup.mjs', [], { FAKE_PIP_MS: '600' }).ended)
-    const results = await Promise.all(runs)
+    const results = await Promise.all([1, 2, 3].map(() => checkout.setUp()))
     expect(results.map(({ code }) => code)).toEqual([0, 0, 0])
     expect(checkout.calls()).toEqual(everything)
-    expect(results.filter(({ stderr }) => stderr.includes('waiting for another set-up (process '))).toHaveLength(2)
+  })
+
+  it('waits for one that is under way, and says for whom', async () => {
+    const first = checkout.start('setup.mjs', [], { FAKE_PIP_UNTIL: checkout.path('go-on') })
+    await checkout.waitForCall('pip start')
+    const second = checkout.start('setup.mjs')
+    const said = await new Promise<string>((resolve) => second.child.stderr!.once('data', resolve))
+    expect(said).toBe(`waiting for another set-up (process ${first.child.pid}) to finish ...\n`)
+    checkout.write('go-on', '')
+    expect([(await first.ended).code, (await second.ended).code]).toEqual([0, 0])
+    expect(checkout.calls()).toEqual(everything)
   })
 
   it.each([
