@@ -93,7 +93,7 @@ export class Connection {
     // A write to a process that has ended: its end is reported once, below.
     this.#process.stdin.on('error', () => {})
     this.#process.stdout.on('error', () => {})
-    this.#exited = this.#watch()
+    this.#exited = this.#watch(decoder)
     this.#keepAlive(false)
   }
 
@@ -179,7 +179,7 @@ export class Connection {
     clearTimeout(timer)
   }
 
-  async #watch(): Promise<void> {
+  async #watch(decoder: FrameDecoder): Promise<void> {
     const process = this.#process
     const exit = new Promise<void>((resolve) => process.once('exit', () => setTimeout(resolve, drainMs)))
     const result = await Promise.race([process, exit])
@@ -195,7 +195,7 @@ export class Connection {
         exitCode: process.exitCode ?? undefined,
         signal: process.signalCode ?? undefined,
         lastLines: [...this.#lastLines],
-        while: oldest.done ? undefined : oldest.value.purpose.what,
+        while: (oldest.done ? 'idle' : oldest.value.purpose.what) + (decoder.insideFrame ? ', in the middle of a reply' : ''),
         cause,
       }),
     )

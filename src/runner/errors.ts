@@ -53,10 +53,9 @@ export class RunnerDiedError extends RunnerError {
   readonly signal: string | undefined
   /** The last lines it wrote to standard error. */
   readonly lastLines: readonly string[]
-  constructor(facts: { exitCode?: number; signal?: string; lastLines: readonly string[]; while?: string; cause?: unknown }) {
+  constructor(facts: { exitCode?: number; signal?: string; lastLines: readonly string[]; while: string; cause?: unknown }) {
     const how = facts.signal !== undefined ? `was killed by ${facts.signal}` : `ended with exit code ${facts.exitCode ?? 'unknown'}`
-    const during = facts.while === undefined ? '' : ` while ${facts.while}`
-    super(`the runner ${how}${during}${quoteLines(facts.lastLines)}`, { code: 'RUNNER_DIED', cause: facts.cause })
+    super(`the runner ${how} while ${facts.while}${quoteLines(facts.lastLines)}`, { code: 'RUNNER_DIED', cause: facts.cause })
     this.exitCode = facts.exitCode
     this.signal = facts.signal
     this.lastLines = facts.lastLines

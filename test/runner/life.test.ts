@@ -239,6 +239,11 @@ describe('the client', () => {
     `)
   })
 
+  it('says when the process ended in the middle of a reply', async () => {
+    const error = await rejection(startRunner({ command: [process.execPath, '-e', `process.stdout.write(Buffer.from([40, 8, 1]), () => process.exit(9))`] }))
+    expect(error).toMatchObject({ name: 'RunnerDiedError', exitCode: 9, message: 'the runner ended with exit code 9 while starting, in the middle of a reply' })
+  })
+
   it('gives up on a runner that does not answer', async () => {
     const error = await rejection(startRunner({ command: [process.execPath, '-e', 'setTimeout(() => {}, 60000)'], startTimeoutMs: 200, closeTimeoutMs: 50 }))
     expect(error).toMatchObject({ name: 'RunnerStartError', message: 'the runner did not answer within 0.2 s' })
