@@ -19,14 +19,14 @@ const layers = [...language, 'autodiff', 'knn', 'nn']
 const training = [...layers, 'models', 'program', 'data', 'text', 'verify', 'interpret']
 const everything = [...training, 'train', 'runner', 'job', 'report', 'vitest']
 
-/** The import direction: ir <- trace <- ops <- lib <- {knn, nn} <- models <- train <- job <- cli, and the rooms beside it. */
+/** The import direction: ir <- trace <- ops <- autodiff <- lib <- {knn, nn} <- models <- train <- job <- cli, and the rooms beside it. */
 export const houseRules: Readonly<Record<string, RoomRule>> = {
   ir: { rooms: [] },
   host: { rooms: ['ir'] },
   trace: { rooms: ['ir'] },
   ops: { rooms: ['ir', 'host', 'trace'] },
-  lib: { rooms: ['ir', 'trace', 'ops'] },
-  autodiff: { rooms: language },
+  lib: { rooms: ['ir', 'trace', 'ops', 'autodiff'] },
+  autodiff: { rooms: ['ir', 'host', 'trace', 'ops'] },
   knn: { rooms: [...language, 'autodiff'] },
   nn: { rooms: [...language, 'autodiff', 'knn'] },
   models: { rooms: layers },
