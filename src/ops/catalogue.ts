@@ -16,6 +16,7 @@ import * as unary from './elementwise-unary.ts'
 import { gatherOp, scatterOp } from './gather-scatter.ts'
 import { iotaOp } from './iota.ts'
 import { optimizationBarrierOp } from './optimization-barrier.ts'
+import { rngBitGeneratorOp, rngOp } from './random-bits.ts'
 import { reduceOp } from './reduce.ts'
 import { reduceWindowOp, selectAndScatterOp } from './reduce-window.ts'
 import { reshapeOp } from './reshape.ts'
@@ -23,6 +24,7 @@ import { funcReturnOp, returnOp } from './return.ts'
 import { reverseOp } from './reverse.ts'
 import { clampOp, selectOp } from './select.ts'
 import { sortOp } from './sort.ts'
+import { getTupleElementOp, tupleOp } from './tuple.ts'
 import { padOp, sliceOp } from './slice-pad.ts'
 import { transposeOp } from './transpose.ts'
 import { whileOp } from './while-loop.ts'
@@ -94,6 +96,12 @@ const definitions: readonly OpDefinition[] = [
   dotGeneralOp,
   dotOp,
   sortOp,
+  // random numbers
+  rngBitGeneratorOp,
+  rngOp,
+  // tuples
+  tupleOp,
+  getTupleElementOp,
   // control
   ifOp,
   caseOp,

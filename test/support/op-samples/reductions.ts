@@ -1,13 +1,17 @@
 import { HostArray } from '../../../src/ir/host-array.ts'
+import type { Tensor } from '../../../src/ir/module.ts'
 import { tensorType } from '../../../src/ir/types.ts'
 import { add, multiply } from '../../../src/ops/arithmetic.ts'
 import { compare } from '../../../src/ops/compare.ts'
 import { fill } from '../../../src/ops/constant.ts'
-import { dotGeneral, matmul } from '../../../src/ops/dot-general.ts'
+import { dotGeneral, dotOp, matmul } from '../../../src/ops/dot-general.ts'
+import { rng, rngBitGenerator } from '../../../src/ops/random-bits.ts'
 import { reduce, reduceAnd, reduceMax, reduceMin, reduceOr, reduceProd, reduceSum } from '../../../src/ops/reduce.ts'
 import { reduceWindow, reduceWindowMax, reduceWindowMin, reduceWindowSum, selectAndScatter } from '../../../src/ops/reduce-window.ts'
 import { select } from '../../../src/ops/select.ts'
 import { argSort, sort, sortAscending, sortDescending } from '../../../src/ops/sort.ts'
+import { getTupleElement, tuple } from '../../../src/ops/tuple.ts'
+import { emit } from '../../../src/trace/emit.ts'
 import { type OpSample, type Random, arbitrary } from './sample.ts'
 
 const f64 = (...shape: number[]) => tensorType('f64', shape)
@@ -97,4 +101,10 @@ export const samples: readonly OpSample[] = [
     values: (random) => [spaced(random, 4, 3), arbitrary(f64(2, 2), random), arbitrary(f64(), random)],
     differentiable: true,
   },
+  { name: 'stablehlo.rng_bit_generator', op: 'stablehlo.rng_bit_generator', build: (state) => Object.values(rngBitGenerator(state, [3, 5])), inputs: [tensorType('u64', [2])], differentiable: false },
+  { name: 'stablehlo.rng', op: 'stablehlo.rng', build: (a, b) => rng(a, b, [2, 3], 'NORMAL'), inputs: [f64(), f64()], differentiable: false },
+  { name: 'stablehlo.tuple', op: 'stablehlo.tuple', build: (a, b) => getTupleElement(tuple([a, b]), 1) as Tensor, inputs: [f64(2), f64(3)], differentiable: false },
+  { name: 'stablehlo.get_tuple_element', op: 'stablehlo.get_tuple_element', build: (a) => getTupleElement(tuple([a]), 0) as Tensor, inputs: [f64(2)], differentiable: false },
+  { name: 'stablehlo.dot', op: 'stablehlo.dot', build: (x, y) => emit(dotOp, [x, y], {}).results[0] as Tensor, inputs: [f64(2, 3), f64(3, 4)], differentiable: true },
+  { name: 'stablehlo.dot (vectors)', op: 'stablehlo.dot', build: (x, y) => emit(dotOp, [x, y], { precision_config: ['HIGH', 'HIGHEST'] }).results[0] as Tensor, inputs: [f64(3), f64(3)], differentiable: true },
 ]
