@@ -298,7 +298,8 @@ const emitReduceWindow = (operands: readonly Tensor[], inits: readonly Tensor[],
 
 /**
  * Reduces what lies in a window of `sizes` (one per axis), at each place of the window, by `body`, which combines two values of rank
- * 0 (or two lists of them). Elements in the padding have the initial value. Throws `OpError`.
+ * 0 (or two lists of them). Elements in the padding have the initial value, which should be neutral for `body`: the specification
+ * reduces the padding like any element, but XLA leaves it out. Throws `OpError`.
  */
 export function reduceWindow(operand: Tensor, init: Tensor, sizes: readonly number[], body: (a: Tensor, b: Tensor) => Tensor, options?: WindowOptions): Tensor
 export function reduceWindow(operands: readonly Tensor[], inits: readonly Tensor[], sizes: readonly number[], body: ListBody, options?: WindowOptions): Tensor[]
