@@ -62,19 +62,19 @@ function placeOf(text: string, offset: number): Place {
 }
 
 /** Characters of a source line that are shown; constants make lines of megabytes. */
-const shownBefore = 80
-const shownAfter = 40
+const shown = 160
+const shownBefore = 100
 
 function render(source: SourceText, place: Place & { message: string }): string {
   const { text, file } = source
   const { lineStart, offset, line, column, message } = place
-  const from = Math.max(lineStart, offset - shownBefore)
   const newline = text.indexOf('\n', offset)
   const lineEnd = newline < 0 ? text.length : newline
-  const to = Math.min(lineEnd, offset + shownAfter)
+  const from = lineEnd - lineStart <= shown ? lineStart : Math.max(lineStart, offset - shownBefore)
+  const to = Math.min(lineEnd, from + shown)
   const prefix = from > lineStart ? '...' : ''
-  const shown = prefix + text.slice(from, to).replace(/[\t\r\u0000-\u001f\u007f]/g, ' ') + (to < lineEnd ? '...' : '')
+  const part = prefix + text.slice(from, to).replace(/[\t\r\u0000-\u001f\u007f]/g, ' ') + (to < lineEnd ? '...' : '')
   const gutter = String(line)
   const caret = ' '.repeat(prefix.length + offset - from) + '^'
-  return `${file}:${line}:${column}: ${message}\n  ${gutter} | ${shown}\n  ${' '.repeat(gutter.length)} | ${caret}`
+  return `${file}:${line}:${column}: ${message}\n  ${gutter} | ${part}\n  ${' '.repeat(gutter.length)} | ${caret}`
 }

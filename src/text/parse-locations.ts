@@ -25,7 +25,7 @@ export abstract class LocationParser extends AttributeParser {
   #lineStart = 0
   #nextLine = -1
 
-  /** Where `offset` stands in the text. */
+  /** Where `offset` stands in the text; it must not lie before the line of the last call. */
   protected locationAt(offset: number): Location {
     if (this.#nextLine < 0) this.#nextLine = this.lineEnd(0)
     while (this.#nextLine < offset) {

@@ -1,6 +1,7 @@
 import type { AssemblyParser, OperandReference, ParsedOperation } from '../ir/assembly.ts'
 import type { Attribute } from '../ir/attributes.ts'
 import { EngramError } from '../ir/errors.ts'
+import type { Location } from '../ir/location.ts'
 import { Block, Operation, Region, type Value } from '../ir/module.ts'
 import type { AttributeCodec, OpDefinition } from '../ir/op-definition.ts'
 import { type Type, sameType, typeText } from '../ir/types.ts'
@@ -230,17 +231,19 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
   #operation(): void {
     const results = this.kind === token.value ? this.#resultNames() : undefined
     const at = this.start
+    // Now, because the places inside the op's regions come after this one.
+    const location = this.locationAt(at)
     if (this.kind === token.string) {
       const name = this.string()
       const known = this.#lookUp(name, at, true)
       const parsed = this.#generic()
-      this.#finish(known ?? this.#foreignOp(name, Object.keys(parsed.properties)), parsed, at, results)
+      this.#finish(known ?? this.#foreignOp(name, Object.keys(parsed.properties)), parsed, at, location, results)
     } else if (this.kind === token.word) {
       const text = this.tokenText()
       const name = text.includes('.') ? text : `func.${text}`
       const definition = this.#lookUp(name, at, false)!
       this.advance()
-      this.#finish(definition, this.#ownForm(definition, at, results), at, results)
+      this.#finish(definition, this.#ownForm(definition, at, results), at, location, results)
     } else this.error(results ? 'expected operation name in quotes' : 'expected an operation')
   }
 
@@ -327,13 +330,14 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     definition: OpDefinition,
     parsed: ParsedOperation & { properties?: Readonly<Record<string, Attribute>> },
     at: number,
+    location: Location,
     names: readonly ResultNames[] | undefined,
   ): void {
     const block = this.#block ?? this.errorAt(at, 'expected an operation inside a function')
     const regions = parsed.regions ?? noRegions
     this.#checkRegions(definition, regions, at)
     const { attributes, discardable } = this.#readAttributes(definition, parsed, at)
-    const operation = new Operation(block, definition, parsed.operands, attributes, parsed.results, regions, this.locationAt(at))
+    const operation = new Operation(block, definition, parsed.operands, attributes, parsed.results, regions, location)
     operation.discardable = discardable
     block.operations.push(operation)
     this.trailingLocation(operation)

@@ -6,6 +6,8 @@ import { Lexer, isDigit, isSpace, token } from './lex.ts'
 
 /** Types and attributes inside each other; deeper text is refused before it can exhaust the stack. */
 const deepestNesting = 1000
+/** Characters of a tensor type that is remembered. */
+const longestKnown = 200
 /** Parts (an element, a bracket) that a text may have beyond its own length, with its aliases written out. */
 const mostParts = 10_000_000
 
@@ -149,8 +151,8 @@ export abstract class TypeParser extends Lexer {
       const c = text.charCodeAt(i)
       if (c === 60) depth++
       else if (c === 62 && text.charCodeAt(i - 1) !== 45) depth--
-      // Strings and the end of the text (NaN): the reading proper deals with them.
-      else if (c === 34 || !(c >= 0)) break
+      // Strings, long types and the end of the text (NaN): the reading proper deals with them.
+      else if (c === 34 || !(c >= 0) || i > start + longestKnown) break
       i++
       if (depth === 0) break
     }

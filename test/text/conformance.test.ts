@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { catalogue } from '../../src/ops/catalogue.ts'
+import { ParseError } from '../../src/text/parse-error.ts'
+import { parseModule } from '../../src/text/parse.ts'
+import { printModule } from '../../src/text/print.ts'
+
+/** Programs of the OpenXLA project, read where they are; they are no part of this repository. */
+const folder = fileURLToPath(new URL('../../../shared/conformance/', import.meta.url))
+
+interface Case {
+  readonly id: string
+  readonly mode: string
+  readonly expected?: readonly { readonly line: number; readonly text: string }[]
+}
+
+const present = existsSync(`${folder}manifest.json`)
+const cases: readonly Case[] = present ? (JSON.parse(readFileSync(`${folder}manifest.json`, 'utf8')) as { cases: Case[] }).cases : []
+const textOf = ({ id }: Case): string => readFileSync(folder + id, 'utf8')
+const options = { allowForeignOps: true }
+
+/** The op of an "unknown op" error, if it is one and the catalogue really lacks the op. */
+function unknownOp(error: unknown): string | undefined {
+  const name = error instanceof ParseError ? /^unknown op '([^']*)'/.exec(error.detail)?.[1] : undefined
+  return name !== undefined && !catalogue.has(name) ? name : undefined
+}
+
+describe.runIf(present)('the conformance folder', () => {
+  it('has every valid program read, printed in both forms and read back', () => {
+    const wrong: string[] = []
+    const unknown = new Set<string>()
+    let read = 0
+    for (const each of cases) {
+      if (each.mode === 'verify_reject') continue
+      try {
+        const module = parseModule(textOf(each), options)
+        const own = printModule(module)
+        const generic = printModule(module, { generic: true })
+        if (printModule(parseModule(own, options)) !== own) wrong.push(`${each.id}: own form does not come back`)
+        if (printModule(parseModule(generic, options)) !== own) wrong.push(`${each.id}: generic form does not come back`)
+        read++
+      } catch (error) {
+        const op = unknownOp(error)
+        if (op === undefined) wrong.push(`${each.id}: ${(error as Error).message}`)
+        else unknown.add(op)
+      }
+    }
+    expect(wrong).toEqual([])
+    // Forms of dialects other than StableHLO and chlo are no part of the catalogue's promise.
+    expect([...unknown].filter((op) => !/^(?:stablehlo|chlo|check|interpreter|arith)\./.test(op))).toEqual([])
+    expect(read).toBeGreaterThan(1500)
+  })
+
+  it('has invalid programs read, or refused at an expected line', () => {
+    const wrong: string[] = []
+    for (const each of cases) {
+      if (each.mode !== 'verify_reject') continue
+      try {
+        parseModule(textOf(each), options)
+      } catch (error) {
+        if (unknownOp(error) !== undefined) continue
+        if (!(error instanceof ParseError)) wrong.push(`${each.id}: ${(error as Error).stack}`)
+        else if (!each.expected?.some(({ line }) => line === error.line)) wrong.push(`${each.id}: refused at line ${error.line}: ${error.detail}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+})
