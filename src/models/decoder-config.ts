@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { activations } from '../nn/feed-forward.ts'
+import { searches } from '../nn/memory-attention.ts'
+import { normKinds } from '../nn/norm.ts'
+import { computeDTypes } from './model.ts'
+
+/**
+ * What the models' configurations have in common, as parts of schemas. Sizes are in tokens or elements; every key says what it means where
+ * it is defined, and defaults are those of the papers.
+ */
+const size = z.int().positive()
+
+export const attentionKinds = ['scaled', 'normalized'] as const
+
+/** Keys of every model. */
+export const commonKeys = {
+  vocabularySize: size,
+  /** Tokens of one slot that a training step reads. */
+  segmentLength: size,
+  width: size,
+  layers: size,
+  heads: size,
+  /** Size of one head; `width / heads` if absent. */
+  headSize: size.optional(),
+  /** Hidden size of the feed-forward part; four times the width if absent. */
+  feedForwardSize: size.optional(),
+  computeDtype: z.enum(computeDTypes).default('f32'),
+  /** Norm before each part (with one more at the end), or after each residual sum. */
+  normPlacement: z.enum(['pre', 'post']).default('pre'),
+  norm: z.enum(normKinds).default('rms'),
+  activation: z.enum(activations).default('gelu'),
+  /** Share of elements dropped after the embedding and after each part, in training. */
+  dropout: z.number().min(0).lt(1).default(0),
+  /** The embedding is the output head too. */
+  tiedEmbedding: z.boolean().default(true),
+  positionBuckets: z.int().min(2).multipleOf(2).default(32),
+  /** From this distance on all are in the last position bucket. */
+  positionDistance: z.int().positive().default(128),
+  /** First value of the learned scale of normalised attention. */
+  attentionScale: z.number().positive().default(10),
+  /** Compute each layer again for the gradient in place of keeping what is inside it: less memory for about a third more time. */
+  rematerialize: z.boolean().default(false),
+} as const
+
+/** Scores are `q.k / sqrt(d)`, or products of normalised vectors with a learned scale per head. */
+export const attentionKey = { attention: z.enum(attentionKinds).default('scaled') } as const
+
+/** Keys of models with a cache. */
+export const cacheKeys = {
+  /** Tokens of earlier segments that each layer keeps; any length, 0 for none. By default the segment length. */
+  cacheLength: z.int().nonnegative().optional(),
+} as const
+
+/** Keys of models with an external memory. */
+export const memoryKeys = {
+  /** Tokens that the memory of a slot holds. */
+  memorySize: size,
+  /** Neighbours retrieved for each query and head. */
+  neighbours: size.default(32),
+  /** Layers that have a memory, counted from 1 as in the paper ("the 9th of 12"). */
+  memoryLayers: z.array(size).min(1),
+  /** Element type of stored keys and values; the compute type if absent. */
+  memoryDtype: z.enum(computeDTypes).optional(),
+  search: z.enum(searches).default('exact'),
+  /** Share of the true neighbours that an approximate search has to find on average. */
+  recallTarget: z.number().gt(0).max(1).default(0.95),
+  /** First bias of the gates: 0 mixes evenly; -6 leaves the local result almost alone, for fine-tuning a model trained without memory. */
+  gateBias: z.number().default(0),
+} as const
+
+interface CommonInput {
+  readonly segmentLength: number
+  readonly width: number
+  readonly heads: number
+  readonly headSize?: number | undefined
+  readonly feedForwardSize?: number | undefined
+  readonly positionBuckets: number
+  readonly positionDistance: number
+}
+
+/** Rules over several keys. */
+export function checkCommon(config: CommonInput, issue: (path: string, message: string) => void): void {
+  const { width, heads, headSize, positionBuckets, positionDistance } = config
+  if (headSize === undefined && width % heads !== 0)
+    issue('heads', `${heads} heads do not divide the width ${width}: choose a divisor, or give headSize`)
+  if (positionDistance <= positionBuckets / 2)
+    issue('positionDistance', `${positionDistance} must be more than half of positionBuckets ${positionBuckets}: the first half is exact`)
+}
+
+/** The sizes that follow from others. */
+export const completeCommon = <C extends CommonInput>(config: C) => ({
+  ...config,
+  headSize: config.headSize ?? config.width / config.heads,
+  feedForwardSize: config.feedForwardSize ?? 4 * config.width,
+})
+
+export const commonSchema = z.strictObject({ ...commonKeys, ...attentionKey })
+type Common = ReturnType<typeof completeCommon<z.output<typeof commonSchema>>>
+
+export interface MemoryConfig {
+  readonly memorySize: number
+  readonly neighbours: number
+  readonly memoryLayers: readonly number[]
+  readonly memoryDtype: Common['computeDtype']
+  readonly search: (typeof searches)[number]
+  readonly recallTarget: number
+  readonly gateBias: number
+}
+
+/** What the decoder needs to know, whichever model it is. */
+export interface DecoderConfig extends Common {
+  readonly cacheLength: number
+  readonly memory: MemoryConfig | null
+}

@@ -1,0 +1,227 @@
+import { checkpoint } from '../autodiff/custom.ts'
+import type { Tensor } from '../ir/module.ts'
+import { dropout, foldIn } from '../lib/random.ts'
+import { wideType } from '../lib/wide.ts'
+import { add } from '../ops/arithmetic.ts'
+import { type AttentionParameters, attend, initialAttention, project, projectOutput } from '../nn/attention.ts'
+import { type CacheState, type KeysAndValues, attentionMask, emptyCache, grownLength, lengthAfterStart, throughCache } from '../nn/cache.ts'
+import { embed, headLogits, tiedLogits } from '../nn/embedding.ts'
+import { type FeedForwardParameters, feedForward, initialFeedForward } from '../nn/feed-forward.ts'
+import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/initial.ts'
+import { attendRetrieved, gateMemory, retrieve } from '../nn/memory-attention.ts'
+import { type MemoryState, advanceMemory, emptyMemory, filledPlaces, writeMemory } from '../nn/memory.ts'
+import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
+import { type RelativeExtent, bucketRows, positionBias } from '../nn/position.ts'
+import { scope } from '../trace/frame.ts'
+import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
+import { memoryDiagnostics } from './diagnostics.ts'
+import type { ApplyOptions, ModelInput, ModelOutput } from './model.ts'
+
+/**
+ * The decoder that all models here are: embedding, layers of causal attention and feed-forward, logits. What a model has beyond that is
+ * data: a cache of earlier segments (`cacheLength`), and layers with an external memory (`memory`). So a model without memory is exactly
+ * the model with an empty one.
+ */
+export interface LayerParameters {
+  readonly attentionNorm: NormParameters
+  readonly attention: AttentionParameters
+  /** `f32[buckets,h]` */
+  readonly positionBias: Tensor
+  /** `f32[h]`; memory layers alone have it. */
+  readonly memoryGate?: Tensor
+  readonly feedForwardNorm: NormParameters
+  readonly feedForward: FeedForwardParameters
+}
+
+export interface DecoderParameters {
+  /** `f32[V,D]` */
+  readonly embedding: Tensor
+  readonly layers: readonly LayerParameters[]
+  /** Absent where every layer ends with a norm. */
+  readonly finalNorm?: NormParameters
+  /** `f32[D,V]`; absent where the embedding is the output head too. */
+  readonly head?: Tensor
+}
+
+export interface DecoderState {
+  readonly cache: CacheState | null
+  readonly memory: MemoryState | null
+}
+
+export function initialDecoder(config: DecoderConfig, key: Tensor): DecoderParameters {
+  const draw = parameterDraws(key)
+  const { width, vocabularySize, tiedEmbedding, norm, normPlacement } = config
+  return {
+    // Rows of length sqrt(D) where they are the output head too, whose logits are divided by that.
+    embedding: draw([vocabularySize, width], 1),
+    layers: Array.from({ length: config.layers }, (_, i) => initialLayer(config, draw, i)),
+    ...(normPlacement === 'pre' ? { finalNorm: initialNorm(norm, width) } : {}),
+    ...(tiedEmbedding ? {} : { head: draw([width, vocabularySize], width ** -0.5) }),
+  }
+}
+
+function initialLayer(config: DecoderConfig, draw: ParameterDraw, index: number): LayerParameters {
+  const { width, heads, norm, memory } = config
+  return {
+    attentionNorm: initialNorm(norm, width),
+    attention: initialAttention(draw, config, config.attention === 'normalized' ? config.attentionScale : undefined),
+    positionBias: draw([config.positionBuckets, heads], width ** -0.5),
+    ...(memory?.memoryLayers.includes(index + 1) ? { memoryGate: constantParameter([heads], memory.gateBias) } : {}),
+    feedForwardNorm: initialNorm(norm, width),
+    feedForward: initialFeedForward(draw, width, config.feedForwardSize),
+  }
+}
+
+export function initialDecoderState(config: DecoderConfig, slots: number): DecoderState {
+  const { heads, headSize, memory } = config
+  const shape = { slots, heads, headSize, dtype: config.computeDtype }
+  return {
+    cache: emptyCache(shape, config.layers, config.cacheLength),
+    memory: memory && emptyMemory({ ...shape, dtype: memory.memoryDtype }, memory.memoryLayers.length, memory.memorySize),
+  }
+}
+
+/** What a step works out once for all its layers. */
+interface StepContext {
+  readonly extent: RelativeExtent
+  /** `bool[b,s,l]` */
+  readonly mask: Tensor
+  /** `[P,buckets]` */
+  readonly bucketRows: Tensor
+  readonly memory: MemoryContext | undefined
+  readonly dropoutKey: Tensor | undefined
+}
+
+interface MemoryContext {
+  readonly config: MemoryConfig
+  /** `i32[]` */
+  readonly position: Tensor
+  /** `i32[b]`, after the reset and before this segment. */
+  readonly length: Tensor
+  /** `bool[b,n]` */
+  readonly filled: Tensor
+}
+
+/** Reads one segment. Source: the design of each model, in its own file. */
+export function applyDecoder(
+  config: DecoderConfig,
+  parameters: DecoderParameters,
+  state: DecoderState,
+  input: ModelInput,
+  options: ApplyOptions = {},
+): ModelOutput<DecoderState> {
+  const segment = input.tokens.shape[1]
+  const { context, cacheLength } = scope('shared', () => sharedContext(config, state, input, options))
+  let x = scope('embed', () => dropped(embed(parameters.embedding, input.tokens, config.computeDtype), config, context, 0))
+  const caches: KeysAndValues[] = []
+  const memories: KeysAndValues[] = []
+  const weights: Tensor[] = []
+  parameters.layers.forEach((layer, index) => {
+    const memoryIndex = config.memory?.memoryLayers.indexOf(index + 1) ?? -1
+    const run = (layerParameters: LayerParameters, inputs: Tensor) =>
+      applyLayer(config, layerParameters, inputs, context, index, state.cache?.layers[index], state.memory?.layers[memoryIndex])
+    const result = scope(`layer${index + 1}`, () => (config.rematerialize ? checkpoint(run) : run)(layer, x))
+    x = result.x
+    if (result.cache) caches.push(result.cache)
+    if (result.memory) memories.push(result.memory)
+    if (result.weights) weights.push(result.weights)
+  })
+  const { finalNorm, head, embedding } = parameters
+  const logits = scope('logits', () => {
+    const final = finalNorm ? normalize(finalNorm, x) : x
+    return head ? headLogits(head, final) : tiedLogits(embedding, final)
+  })
+  const { memory } = context
+  return {
+    logits,
+    state: {
+      cache: cacheLength ? { length: grownLength(cacheLength, segment, config.cacheLength), layers: caches } : null,
+      memory: memory ? { ...advanceMemory(memory, segment, memory.config.memorySize), layers: memories } : null,
+    },
+    diagnostics: memory ? memoryDiagnostics(memory.config, parameters.layers, memory.length, weights) : {},
+  }
+}
+
+function sharedContext(config: DecoderConfig, state: DecoderState, { tokens, start }: ModelInput, { dropoutKey }: ApplyOptions): { context: StepContext; cacheLength: Tensor | undefined } {
+  const segment = tokens.shape[1]
+  const cached = state.cache ? config.cacheLength : 0
+  const extent = { queries: segment, keys: cached + segment, offset: cached }
+  const cacheLength = state.cache ? lengthAfterStart(state.cache.length, start) : undefined
+  const buckets = { buckets: config.positionBuckets, maxDistance: config.positionDistance }
+  const context: StepContext = {
+    extent,
+    mask: attentionMask(extent, cacheLength),
+    bucketRows: bucketRows(extent, buckets, wideType(config.computeDtype)),
+    memory: memoryContext(config, state, start),
+    dropoutKey: config.dropout > 0 ? dropoutKey : undefined,
+  }
+  return { context, cacheLength }
+}
+
+function memoryContext({ memory: config }: DecoderConfig, { memory }: DecoderState, start: Tensor): MemoryContext | undefined {
+  if (!config || !memory) return undefined
+  const length = lengthAfterStart(memory.length, start)
+  const { position } = memory
+  return { config, position, length, filled: filledPlaces({ position, length }, config.memorySize) }
+}
+
+interface LayerResult {
+  readonly x: Tensor
+  readonly cache: KeysAndValues | undefined
+  readonly memory: KeysAndValues | undefined
+  /** `f32[b,h,s,k]`, of a memory layer. */
+  readonly weights: Tensor | undefined
+}
+
+function applyLayer(
+  config: DecoderConfig,
+  parameters: LayerParameters,
+  x: Tensor,
+  context: StepContext,
+  index: number,
+  cache: KeysAndValues | undefined,
+  memory: KeysAndValues | undefined,
+): LayerResult {
+  const residual = (name: string, norm: NormParameters, input: Tensor, site: number, branch: (normed: Tensor) => Tensor): Tensor =>
+    scope(name, () => {
+      const pre = config.normPlacement === 'pre'
+      const sum = add(input, dropped(branch(pre ? normalize(norm, input) : input), config, context, site))
+      return pre ? sum : normalize(norm, sum)
+    })
+  let kept: Omit<LayerResult, 'x'> | undefined
+  const attended = residual('attention', parameters.attentionNorm, x, 2 * index + 1, (normed) => {
+    const { out, ...rest } = layerAttention(config, parameters, normed, context, cache, memory)
+    kept = rest
+    return out
+  })
+  const out = residual('feedForward', parameters.feedForwardNorm, attended, 2 * index + 2, (normed) =>
+    feedForward(parameters.feedForward, normed, config.activation))
+  return { x: out, ...kept! }
+}
+
+function layerAttention(
+  config: DecoderConfig,
+  parameters: LayerParameters,
+  x: Tensor,
+  { mask, bucketRows: rows, extent, memory: shared }: StepContext,
+  cache: KeysAndValues | undefined,
+  memory: KeysAndValues | undefined,
+): { out: Tensor } & Omit<LayerResult, 'x'> {
+  const { queries, keys, values } = project(parameters.attention, x, config)
+  const { joined, next } = throughCache(cache, { keys, values })
+  const bias = scope('position', () => positionBias(parameters.positionBias, rows, extent))
+  const local = attend(queries, joined.keys, joined.values, mask, bias)
+  if (!memory || !shared) return { out: projectOutput(parameters.attention, local), cache: next, memory: undefined, weights: undefined }
+  const { mixed, weights } = scope('memory', () => {
+    const found = retrieve(queries, memory, shared.filled, shared.config)
+    const retrieved = attendRetrieved(queries, found)
+    return { mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length), weights: retrieved.weights }
+  })
+  // Written after it was read: the memory and the cache overlap by the last segment.
+  const written = scope('memory', () => writeMemory(memory, { keys, values }, shared.position))
+  return { out: projectOutput(parameters.attention, mixed), cache: next, memory: written, weights }
+}
+
+/** Dropout of one of the places that have it, each with a key of its own. */
+const dropped = (x: Tensor, config: DecoderConfig, { dropoutKey }: Pick<StepContext, 'dropoutKey'>, site: number): Tensor =>
+  dropoutKey ? dropout(foldIn(dropoutKey, site), x, config.dropout) : x

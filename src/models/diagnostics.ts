@@ -1,0 +1,23 @@
+import { stopGradient } from '../autodiff/custom.ts'
+import type { Tensor } from '../ir/module.ts'
+import { mean } from '../lib/mean.ts'
+import { stack } from '../ops/concatenate.ts'
+import { convert } from '../ops/convert.ts'
+import { multiply } from '../ops/arithmetic.ts'
+import { logistic } from '../ops/elementwise-unary.ts'
+import { reduceMax } from '../ops/reduce.ts'
+import type { MemoryConfig } from './decoder-config.ts'
+import type { LayerParameters } from './decoder.ts'
+
+/**
+ * How a memory is used, for `m` memory layers: `memoryGate f32[m,h]` (share of the memory in each head), `memoryFill f32[]` (mean share of the
+ * ring that was filled before the step), `memoryTopWeight f32[m]` (mean weight of the strongest neighbour; 0 for empty memories).
+ */
+export function memoryDiagnostics(config: MemoryConfig, layers: readonly LayerParameters[], length: Tensor, weights: readonly Tensor[]): Record<string, Tensor> {
+  const gates = layers.flatMap(({ memoryGate }) => (memoryGate ? [logistic(memoryGate)] : []))
+  return stopGradient({
+    memoryGate: stack(gates, 0),
+    memoryFill: multiply(mean(convert(length, 'f32')), 1 / config.memorySize),
+    memoryTopWeight: stack(weights.map((each) => mean(reduceMax(each, -1))), 0),
+  })
+}

@@ -1,0 +1,88 @@
+import type { Tensor } from '../ir/module.ts'
+import { l2Normalize } from '../lib/norm.ts'
+import { maskedSoftmax } from '../lib/softmax.ts'
+import { wideType } from '../lib/wide.ts'
+import { add, multiply } from '../ops/arithmetic.ts'
+import { broadcastInDim } from '../ops/broadcast.ts'
+import { convert } from '../ops/convert.ts'
+import { dotGeneral, matmul } from '../ops/dot-general.ts'
+import { reshape } from '../ops/reshape.ts'
+import { transpose } from '../ops/transpose.ts'
+import { type ParameterDraw, constantParameter } from './initial.ts'
+
+/**
+ * Multi-head attention, taken apart so that a layer can keep keys and values, or mix in what a memory gives, between its parts. Inside, all
+ * tensors have the heads before the places (`[b,h,s,d]`): then every product is a plain batched one, and keys lie in caches and memories as
+ * they are used.
+ *
+ * Letters: `b` slots, `s` queries, `l` keys, `h` heads, `d` head size, `D` width.
+ */
+export interface AttentionParameters {
+  /** `f32[D,h*d]`, as are the next two. */
+  readonly query: Tensor
+  readonly key: Tensor
+  readonly value: Tensor
+  /** `f32[h*d,D]` */
+  readonly output: Tensor
+  /** `f32[h]`; where it is there, queries and keys are L2-normalised and it takes the place of `1/sqrt(d)`. */
+  readonly scale?: Tensor
+}
+
+export interface AttentionSizes {
+  readonly width: number
+  readonly heads: number
+  readonly headSize: number
+}
+
+/** Parameters; `scale` is the first value of the learned scale, absent for `1/sqrt(d)`. */
+export function initialAttention(draw: ParameterDraw, { width, heads, headSize }: AttentionSizes, scale?: number): AttentionParameters {
+  const inner = heads * headSize
+  return {
+    query: draw([width, inner], width ** -0.5),
+    key: draw([width, inner], width ** -0.5),
+    value: draw([width, inner], width ** -0.5),
+    output: draw([inner, width], inner ** -0.5),
+    ...(scale === undefined ? {} : { scale: constantParameter([heads], scale) }),
+  }
+}
+
+export interface Projections {
+  /** `[b,h,s,d]`, scaled: its product with a key is the score. */
+  readonly queries: Tensor
+  /** `[b,h,s,d]`, normalised if the layer normalises, not scaled: what caches and memories keep. */
+  readonly keys: Tensor
+  /** `[b,h,s,d]` */
+  readonly values: Tensor
+}
+
+/** Queries, keys and values of a segment: `x [b,s,D]`. Source: Wu et al. 2022, section 3.2 (normalised keys and queries). */
+export function project(parameters: AttentionParameters, x: Tensor, { heads, headSize }: AttentionSizes): Projections {
+  const [slots, places] = x.shape
+  const byHead = (weights: Tensor): Tensor =>
+    transpose(reshape(matmul(x, convert(weights, x.dtype)), [slots, places, heads, headSize]), [0, 2, 1, 3])
+  const [queries, keys, values] = [byHead(parameters.query), byHead(parameters.key), byHead(parameters.value)]
+  if (!parameters.scale) return { queries: multiply(queries, headSize ** -0.5), keys, values }
+  // Scaled before the rounding to the compute type, and on the queries because they are fewer than the scores.
+  const unit = l2Normalize(convert(queries, wideType(x.dtype)))
+  const scale = broadcastInDim(convert(parameters.scale, unit.dtype), unit.shape, [1])
+  return { queries: convert(multiply(unit, scale), x.dtype), keys: l2Normalize(keys), values }
+}
+
+/**
+ * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]`, bias `f32[h,s,l]` -> `[b,h,s,d]`. A query that may
+ * attend to nothing gets zeros. The softmax is taken in f32.
+ */
+export function attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor {
+  const batching = [[0, 1], [0, 1]] as const
+  const scores = dotGeneral(queries, keys, { batching, contracting: [[3], [3]], outputDtype: wideType(queries.dtype) })
+  const biased = add(scores, broadcastInDim(convert(bias, scores.dtype), scores.shape, [1, 2, 3]))
+  const weights = maskedSoftmax(biased, broadcastInDim(mask, scores.shape, [0, 2, 3]))
+  return dotGeneral(convert(weights, values.dtype), values, { batching, contracting: [[3], [2]] })
+}
+
+/** The output projection: `[b,h,s,d] -> [b,s,D]`. */
+export function projectOutput(parameters: AttentionParameters, x: Tensor): Tensor {
+  const [, heads, , headSize] = x.shape
+  const weights = reshape(convert(parameters.output, x.dtype), [heads, headSize, parameters.output.shape[1]])
+  return dotGeneral(x, weights, { contracting: [[1, 3], [0, 1]] })
+}

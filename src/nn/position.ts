@@ -1,0 +1,77 @@
+import type { DType } from '../ir/dtypes.ts'
+import type { Tensor } from '../ir/module.ts'
+import { tensorType } from '../ir/types.ts'
+import { subtract } from '../ops/arithmetic.ts'
+import { and } from '../ops/bitwise.ts'
+import { broadcastInDim } from '../ops/broadcast.ts'
+import { compare } from '../ops/compare.ts'
+import { constant } from '../ops/constant.ts'
+import { convert } from '../ops/convert.ts'
+import { dotGeneral } from '../ops/dot-general.ts'
+import { maximum } from '../ops/elementwise-binary.ts'
+import { iota } from '../ops/iota.ts'
+import { reshape } from '../ops/reshape.ts'
+import { select } from '../ops/select.ts'
+import { slice } from '../ops/slice-pad.ts'
+
+/**
+ * Relative positions of T5: the bias of an attention score depends on the distance between query and key alone, by way of a few
+ * buckets, exact for near and logarithmic for far ones. Source: Raffel et al. 2020, section 2.1.
+ */
+export interface PositionBuckets {
+  /** Number of buckets, even. */
+  readonly buckets: number
+  /** From this distance on all are in the last bucket. */
+  readonly maxDistance: number
+}
+
+/**
+ * The smallest distance of every bucket: distance `r` is in bucket `r` below half the buckets, else in
+ * `half + floor(half ln(r / half) / ln(maxDistance / half))`, but at most in the last one.
+ */
+export function bucketStarts({ buckets, maxDistance }: PositionBuckets): number[] {
+  const half = buckets / 2
+  const bucketOf = (r: number): number =>
+    r < half ? r : Math.min(buckets - 1, half + Math.floor((half * Math.log(r / half)) / Math.log(maxDistance / half)))
+  const starts = new Array<number>(buckets).fill(maxDistance)
+  for (let r = maxDistance; r >= 0; r--) starts.fill(r, 0, bucketOf(r) + 1)
+  return starts
+}
+
+/** Where queries and keys stand: key `j` is `queries + offset` before ... query `i` has distance `i + offset - j` to key `j`. */
+export interface RelativeExtent {
+  readonly queries: number
+  readonly keys: number
+  /** Position of the first query among the keys. */
+  readonly offset: number
+}
+
+/**
+ * The bucket of every distance that can occur, as rows of zeros with a single one: `[P, buckets]`. Row `p` stands for a key `p` places after
+ * the query's own number, or `p - P` for the last rows; a key in the future counts as distance 0. Shared by all layers.
+ */
+export function bucketRows({ queries, keys, offset }: RelativeExtent, { buckets, maxDistance }: PositionBuckets, dtype: DType): Tensor {
+  const period = queries + keys
+  const shape = [period, buckets]
+  const row = iota(tensorType('i32', [period, 1]), 0)
+  const forward = select(compare(row, keys, 'LT'), row, subtract(row, period))
+  const distance = broadcastInDim(maximum(subtract(offset, forward), 0), shape, [0, 1])
+  const starts = bucketStarts({ buckets, maxDistance })
+  const from = broadcastInDim(constant(starts, 'i32'), shape, [1])
+  const to = broadcastInDim(constant([...starts.slice(1), 2 ** 31 - 1], 'i32'), shape, [1])
+  return convert(and(compare(distance, from, 'GE'), compare(distance, to, 'LT')), dtype)
+}
+
+/**
+ * The bias of every query and key: table `f32[buckets,h]`, rows of `bucketRows` -> `[h,queries,keys]`.
+ * The biases of all distances are looked up once; a row of the result is the row above it moved by one place, which repeating them and
+ * cutting them into rows shorter by one does.
+ */
+export function positionBias(table: Tensor, rows: Tensor, { queries, keys }: RelativeExtent): Tensor {
+  const heads = table.shape[1]
+  const period = queries + keys
+  const byDistance = dotGeneral(table, convert(rows, table.dtype), { contracting: [[0], [1]] })
+  const repeated = reshape(broadcastInDim(byDistance, [heads, queries, period], [0, 2]), [heads, queries * period])
+  const moved = reshape(slice(repeated, [0, 0], [heads, queries * (period - 1)]), [heads, queries, period - 1])
+  return slice(moved, [0, 0, 0], [heads, queries, keys])
+}
