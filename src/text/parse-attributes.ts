@@ -25,25 +25,43 @@ export abstract class AttributeParser extends TypeParser {
       case token.word:
         return this.#word()
       case token.punctuation:
-        if (this.peek('[')) return this.nested(() => ({ kind: 'array', elements: this.list('[', ']', () => this.attribute()) }))
-        if (this.peek('{')) return this.nested(() => ({ kind: 'dictionary', entries: this.dictionary() }))
+        if (this.peek('[')) return this.#array()
+        if (this.peek('{')) return { kind: 'dictionary', entries: this.dictionary() }
         if (this.peek('-')) return this.#number()
         if (this.peek('(')) return { kind: 'type', type: this.type() }
     }
     return this.error('expected attribute value')
   }
 
+  #array(): Attribute {
+    const elements: Attribute[] = []
+    this.enter()
+    this.expect('[')
+    if (!this.accept(']')) {
+      do elements.push(this.attribute())
+      while (this.accept(','))
+      this.expect(']')
+    }
+    this.leave()
+    return { kind: 'array', elements }
+  }
+
   /** `{name = value, flag}` */
   protected dictionary(): Record<string, Attribute> {
     const entries: Record<string, Attribute> = {}
-    this.list('{', '}', () => {
+    this.enter()
+    this.expect('{')
+    while (!this.peek('}')) {
       const at = this.start
       const name = this.kind === token.string ? this.string() : this.kind === token.word ? this.#takeWord() : this.error('expected attribute name')
       if (Object.hasOwn(entries, name)) this.errorAt(at, `duplicate key '${name}' in dictionary attribute`)
       const value = this.accept('=') ? this.attribute() : unitAttribute
       if (name === '__proto__') Object.defineProperty(entries, name, { value, enumerable: true, configurable: true, writable: true })
       else entries[name] = value
-    })
+      if (!this.accept(',')) break
+    }
+    this.expect('}')
+    this.leave()
     return entries
   }
 

@@ -21,6 +21,14 @@ interface ResultNames {
   readonly offset: number
 }
 
+/** What a region puts aside while it is read. */
+interface OuterState {
+  readonly names: string[]
+  readonly block: Block | undefined
+  readonly op: string | undefined
+  readonly resultCount: number
+}
+
 /** Regions inside each other; deeper text is refused before it can exhaust the stack. */
 const deepestRegions = 256
 /** `%x:N = ...` */
@@ -93,7 +101,7 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
   }
 
   attributes(): Record<string, Attribute> {
-    return this.peek('{') ? this.nested(() => this.dictionary()) : {}
+    return this.peek('{') ? this.dictionary() : {}
   }
 
   resolve(reference: OperandReference, type: Type): Value {
@@ -118,14 +126,14 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
 
   region(bare?: readonly { name: OperandReference; type: Type }[]): Region {
     const region = new Region()
-    this.#inRegion(() => {
-      if (bare) {
-        if (bare.some(({ type }) => type === undefined)) this.fail(`expected a type for each of the ${bare.length} arguments`)
-        const block = this.#addBlock(region, bare.map((argument) => argument.type))
-        bare.forEach(({ name }, i) => this.define(name.name, name.offset, [block.arguments[i]]))
-      }
-      this.blocks(region)
-    })
+    const outer = this.#enterRegion()
+    if (bare) {
+      if (bare.some(({ type }) => type === undefined)) this.fail(`expected a type for each of the ${bare.length} arguments`)
+      const block = this.#addBlock(region, bare.map((argument) => argument.type))
+      bare.forEach(({ name }, i) => this.define(name.name, name.offset, [block.arguments[i]]))
+    }
+    this.blocks(region)
+    this.#leaveRegion(outer)
     return region
   }
 
@@ -165,13 +173,16 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     return block
   }
 
-  /** Runs `read` with names that end with it. */
-  #inRegion(read: () => void): void {
+  /** Names defined from now on end with `#leaveRegion`, which takes back what this gives. */
+  #enterRegion(): OuterState {
     if (++this.#regions > deepestRegions) this.error(`regions are nested more than ${deepestRegions} deep`)
-    const outer = { names: this.#names, block: this.#block, op: this.#op, resultCount: this.#resultCount }
+    const outer: OuterState = { names: this.#names, block: this.#block, op: this.#op, resultCount: this.#resultCount }
     this.#names = []
     this.#op = undefined
-    read()
+    return outer
+  }
+
+  #leaveRegion(outer: OuterState): void {
     for (const name of this.#names) this.#values.delete(name)
     this.#names = outer.names
     this.#block = outer.block
@@ -182,10 +193,12 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
 
   /** Runs `read` without any of the values known so far: functions see nothing of what is around them. */
   protected isolated(read: () => void): void {
-    const outer = this.#values
+    const values = this.#values
     this.#values = new Map()
-    this.#inRegion(read)
-    this.#values = outer
+    const outer = this.#enterRegion()
+    read()
+    this.#leaveRegion(outer)
+    this.#values = values
   }
 
   /** Names values; a name that is taken, also by a region around this, is an error. */
@@ -298,11 +311,16 @@ export abstract class OperationParser extends StructParser implements AssemblyPa
     if (this.peek('[')) this.error('branches to blocks are not supported: StableHLO has structured control flow only')
     let properties = noAttributes
     if (this.accept('<')) {
-      properties = this.nested(() => this.dictionary())
+      properties = this.dictionary()
       this.expect('>')
     }
-    const regions = this.peek('(') ? this.list('(', ')', () => this.region()) : noRegions
-    const attributes = this.peek('{') ? this.nested(() => this.dictionary()) : noAttributes
+    const regions: Region[] = []
+    if (this.accept('(')) {
+      do regions.push(this.region())
+      while (this.accept(','))
+      this.expect(')')
+    }
+    const attributes = this.peek('{') ? this.dictionary() : noAttributes
     this.expect(':', 'and the type of the operation')
     const { inputs, outputs } = this.functionType()
     return { operands: this.resolveAll(references, inputs), results: outputs, attributes, regions, properties }

@@ -54,12 +54,21 @@ export abstract class TypeParser extends Lexer {
     return { inputs, outputs }
   }
 
-  /** Runs `read` one level deeper; hostile nesting ends here. */
-  protected nested<R>(read: () => R): R {
+  /** Begins a level; hostile nesting ends here. What nests deeply calls this itself, to spare the stack. */
+  protected enter(): void {
     if (++this.#nesting > deepestNesting) this.error(`types and attributes are nested more than ${deepestNesting} deep`)
     this.parts++
-    const result = read()
+  }
+
+  protected leave(): void {
     this.#nesting--
+  }
+
+  /** Runs `read` one level deeper. */
+  protected nested<R>(read: () => R): R {
+    this.enter()
+    const result = read()
+    this.leave()
     return result
   }
 
@@ -80,14 +89,19 @@ export abstract class TypeParser extends Lexer {
   }
 
   #functionTypeAsText(): Type {
-    const { inputs, outputs } = this.nested(() => this.functionType())
+    this.enter()
+    const { inputs, outputs } = this.functionType()
+    this.leave()
     const right = outputs.length === 1 ? typeText(outputs[0]) : `(${outputs.map(typeText).join(', ')})`
     return { kind: 'opaque', text: `(${inputs.map(typeText).join(', ')}) -> ${right}` }
   }
 
   #tuple(): Type {
     this.advance()
-    return this.nested(() => ({ kind: 'tuple', elements: this.#typeArguments('a tuple type') }))
+    this.enter()
+    const elements = this.#typeArguments('a tuple type')
+    this.leave()
+    return { kind: 'tuple', elements }
   }
 
   /** `<a, b>` */
@@ -184,7 +198,9 @@ export abstract class TypeParser extends Lexer {
         ...(unranked && { unranked }),
       }
     if (this.accept(',')) {
-      const encoding = this.nested(() => this.#encoding(shape))
+      this.enter()
+      const encoding = this.#encoding(shape)
+      this.leave()
       if (type) type = { ...type, ...encoding }
     }
     if (!this.peek('>')) this.error(`expected '>' to close a tensor type`)
