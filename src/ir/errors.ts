@@ -60,6 +60,15 @@ export class DifferentiationError extends EngramError {
   }
 }
 
+/** A check inside a program does not hold. */
+export class CheckError extends EngramError {
+  override readonly name = 'CheckError'
+  constructor(message: string, location?: Location) {
+    const place = location?.describe()
+    super(message + (place ? `\n  at ${place}` : ''), { code: 'CHECK_FAILED' })
+  }
+}
+
 /** A value from outside (file, flag, configuration, array) is not what it has to be. */
 export class InputError extends EngramError {
   override readonly name = 'InputError'

@@ -3,9 +3,10 @@ import * as arithmetic from './arithmetic.ts'
 import * as bitwise from './bitwise.ts'
 import { broadcastInDimOp } from './broadcast.ts'
 import { callOp, compositeOp } from './call.ts'
+import * as check from './check.ts'
 import { compareOp } from './compare.ts'
 import { concatenateOp } from './concatenate.ts'
-import { constantOp } from './constant.ts'
+import { arithConstantOp, constantOp } from './constant.ts'
 import { caseOp, ifOp } from './control-flow.ts'
 import { bitcastConvertOp, convertOp, reducePrecisionOp } from './convert.ts'
 import { customCallOp } from './custom-call.ts'
@@ -112,6 +113,15 @@ const definitions: readonly OpDefinition[] = [
   optimizationBarrierOp,
   returnOp,
   funcReturnOp,
+  // test programs
+  check.expectEqConstOp,
+  check.expectAlmostEqConstOp,
+  check.expectEqOp,
+  check.expectAlmostEqOp,
+  check.expectCloseOp,
+  check.expectSerializedEqOp,
+  check.probeOp,
+  arithConstantOp,
 ]
 
 /** Every op by its full name. */

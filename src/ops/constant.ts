@@ -46,6 +46,9 @@ export const constantOp = defineOp({
   vjp: zeroGradient('a constant depends on nothing'),
 })
 
+/** The same in MLIR's own dialect, as programs have it that went through other passes. */
+export const arithConstantOp = defineOp({ ...constantOp, name: 'arith.constant' })
+
 /** Emits a constant of the given value. */
 export function constantOf(value: DenseElements): Tensor {
   return emit(constantOp, [], { value }).results[0] as Tensor
