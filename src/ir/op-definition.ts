@@ -2,6 +2,7 @@ import type { Assembly } from './assembly.ts'
 import type { Attribute } from './attributes.ts'
 import type { HostArray } from './host-array.ts'
 import type { Func, Module, Operation, Region, Tensor, Value } from './module.ts'
+import type { ProcessPlace, StepRule } from './steps.ts'
 import type { TensorType, Type } from './types.ts'
 
 /**
@@ -22,6 +23,11 @@ export interface OpDefinition<A extends AttributeCodecs = any> {
   infer(context: InferContext<AttributesOf<A>>): readonly Type[]
   /** Reference semantics. */
   evaluate(context: EvaluateContext<AttributesOf<A>>): readonly HostValue[]
+  /**
+   * The same semantics with pauses, for ops that run regions or functions or meet other processes: several processes are then
+   * interpreted side by side. `evaluate` is then `evaluateSteps`.
+   */
+  readonly steps?: StepRule<AttributesOf<A>>
   /** Cotangents of the operands, or why there are none. */
   readonly vjp: VjpRule<AttributesOf<A>> | NotDifferentiable
 }
@@ -66,14 +72,29 @@ export interface InferContext<A> {
   readonly results: readonly Type[] | undefined
   /** The function a symbol names, if the module around the op is known. */
   lookup(symbol: string): Func | undefined
+  /** The operands themselves, if they are known: some rules look at operands that are constants. */
+  readonly values?: readonly Value[]
+  /** The module around the op, if it is known. */
+  readonly module?: Module
   /** Throws an `OpError`; `rule` is the constraint's id in the specification. */
   fail(detail: string, rule?: string): never
 }
 
 export interface HostToken { readonly kind: 'token' }
 export interface HostTuple { readonly kind: 'tuple'; readonly elements: readonly HostValue[] }
+/** What `async_start` gives; `results` is there when the work is done. */
+export interface HostFuture { readonly kind: 'future'; results: readonly HostValue[] | undefined }
 /** A value while it is interpreted. */
-export type HostValue = HostArray | HostToken | HostTuple
+export type HostValue = HostArray | HostToken | HostTuple | HostFuture
+
+/** Functions to run side by side, as a grid of replicas (rows) and partitions (columns). */
+export interface ParallelPrograms {
+  readonly programs: readonly (readonly string[])[]
+  /** The inputs of all processes, row by row. */
+  readonly inputs: readonly HostValue[]
+  /** Functions whose results `infeed` gives, in order. */
+  readonly infeed: readonly string[]
+}
 
 export interface EvaluateContext<A> {
   readonly operation: Operation
@@ -90,6 +111,10 @@ export interface EvaluateContext<A> {
   call(symbol: string, inputs: readonly HostValue[]): readonly HostValue[]
   /** State of this run that ops share, by a key of their own (random state, channels). */
   readonly shared: Map<string, unknown>
+  /** Which of the processes runs this op. */
+  readonly process: ProcessPlace
+  /** Runs functions side by side and gives the results of all processes, row by row. */
+  parallel(programs: ParallelPrograms): readonly HostValue[]
 }
 
 /** A cotangent; null stands for zero. */

@@ -34,9 +34,11 @@ export interface TensorType {
 }
 export interface TokenType { readonly kind: 'token' }
 export interface TupleType { readonly kind: 'tuple'; readonly elements: readonly Type[] }
+/** What an asynchronous op is to give. */
+export interface FutureType { readonly kind: 'future'; readonly elements: readonly Type[] }
 /** A type of another dialect, kept as text. */
 export interface OpaqueType { readonly kind: 'opaque'; readonly text: string }
-export type Type = TensorType | TokenType | TupleType | OpaqueType
+export type Type = TensorType | TokenType | TupleType | FutureType | OpaqueType
 
 export const tokenType: TokenType = { kind: 'token' }
 
@@ -97,6 +99,8 @@ export function typeText(type: Type): string {
       return '!stablehlo.token'
     case 'tuple':
       return `tuple<${type.elements.map(typeText).join(', ')}>`
+    case 'future':
+      return `!stablehlo.future<${type.elements.map(typeText).join(', ')}>`
     case 'opaque':
       return type.text
   }

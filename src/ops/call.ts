@@ -1,16 +1,17 @@
 import type { Attribute } from '../ir/attributes.ts'
 import { quote } from '../ir/attributes.ts'
-import { type Func, Tensor } from '../ir/module.ts'
+import { type Func, type Module, Tensor } from '../ir/module.ts'
 import type { InferContext, VjpContext } from '../ir/op-definition.ts'
 import { type Type, shortTypes } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildFunction, currentFrame } from '../trace/frame.ts'
-import { flatten, unflatten, type TreeStructure } from '../trace/tree.ts'
+import { type TreeStructure, flatten, leafPaths, unflatten } from '../trace/tree.ts'
 import { attributeDictionary, form, functional, operandList } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { compatibleTypes } from './elementwise-rules.ts'
 import { funcReturnOp } from './return.ts'
+import { evaluateSteps } from './steps.ts'
 
 /** Calls of functions of the same module: `func.call` and `composite`. */
 
@@ -60,7 +61,10 @@ export const callOp = defineOp({
     functional,
   ),
   infer: (context) => inferCall(context, context.attributes.callee),
-  evaluate: ({ attributes, operands, call }) => call(attributes.callee, operands),
+  *steps({ attributes: { callee }, operands }) {
+    return yield { kind: 'call', symbol: callee, inputs: operands }
+  },
+  evaluate: evaluateSteps,
   vjp: (context) => callVjp(context, context.attributes.callee),
 })
 
@@ -95,20 +99,28 @@ export const compositeOp = defineOp({
       context.fail(`name ${quote(name)} must have a namespace: "my_namespace.my_op"`, 'composite_c1')
     return inferCall(context, context.attributes.decomposition, 'composite_c2')
   },
-  evaluate: ({ attributes, operands, call }) => call(attributes.decomposition, operands),
+  *steps({ attributes: { decomposition }, operands }) {
+    return yield { kind: 'call', symbol: decomposition, inputs: operands }
+  },
+  evaluate: evaluateSteps,
   vjp: (context) => callVjp(context, context.attributes.decomposition),
 })
 
-/** A private function of the module, made from `fn`; the structure of its result comes with it. */
-function outline(name: string, args: readonly Tensor[], fn: (...args: Tensor[]) => unknown): { func: Func; structure: TreeStructure } {
-  let structure: TreeStructure | undefined
-  const func = buildFunction(name, args.map((arg) => arg.type), (inputs) => {
-    const flat = flatten(fn(...(inputs as Tensor[])), isTensor, `the result of ${name}`)
-    structure = flat.structure
+interface OutlinedFunction {
+  readonly func: Func
+  readonly result: TreeStructure
+}
+
+/** A private function of the module, made from `fn`, which takes a tree. */
+function outline(name: string, types: readonly Type[], inputs: TreeStructure, fn: (tree: unknown) => unknown): OutlinedFunction {
+  let result: TreeStructure | undefined
+  const func = buildFunction(name, types, (values) => {
+    const flat = flatten(fn(unflatten(inputs, values)), isTensor, `the result of ${name}`)
+    result = flat.structure
     emit(funcReturnOp, flat.leaves, {})
     return flat.leaves.map((leaf) => leaf.type)
   })
-  return { func, structure: structure! }
+  return { func, result: result! }
 }
 
 /**
@@ -121,7 +133,8 @@ export function composite<R>(
   fn: (...args: Tensor[]) => R,
   options: { attributes?: Readonly<Record<string, Attribute>>; version?: number } = {},
 ): R {
-  const { func, structure } = outline(name, args, fn)
+  const inputs = flatten(args, isTensor, `the arguments of ${name}`).structure
+  const { func, result } = outline(name, args.map((arg) => arg.type), inputs, (tree) => fn(...(tree as Tensor[])))
   const operation = emit(
     compositeOp,
     args,
@@ -133,23 +146,25 @@ export function composite<R>(
     },
     { results: func.resultTypes },
   )
-  return unflatten(structure, operation.results) as R
+  return unflatten(result, operation.results) as R
 }
 
 /**
- * Makes `fn` a function of the module, which every call of the result calls instead of repeating its ops. It is traced anew for every
- * combination of argument types. `fn` takes tensors and may use nothing else from outside. Throws `TraceError` if it does.
+ * Makes `fn` a function of the module, which every call of the result calls instead of repeating its ops. It is traced once for every
+ * combination of argument types. `fn` takes trees of tensors and may use nothing else from outside. Throws `TraceError` if it does.
  */
-export function outlined<Args extends readonly Tensor[], R>(name: string, fn: (...args: Args) => R): (...args: Args) => R {
-  const known = new WeakMap<object, Map<string, { func: Func; structure: TreeStructure }>>()
+export function outlined<Args extends readonly unknown[], R>(name: string, fn: (...args: Args) => R): (...args: Args) => R {
+  const known = new WeakMap<Module, Map<string, OutlinedFunction>>()
   return (...args) => {
     const { module } = currentFrame()
     let variants = known.get(module)
     if (!variants) known.set(module, (variants = new Map()))
-    const key = shortTypes(args.map((arg) => arg.type))
+    const { leaves, structure } = flatten(args, isTensor, `the arguments of ${name}`)
+    const types = leaves.map((leaf) => leaf.type)
+    const key = shortTypes(types) + leafPaths(structure).join()
     let made = variants.get(key)
-    if (!made) variants.set(key, (made = outline(name, args, fn as unknown as (...args: Tensor[]) => unknown)))
-    const operation = emit(callOp, args, { callee: made.func.name }, { results: made.func.resultTypes })
-    return unflatten(made.structure, operation.results) as R
+    if (!made) variants.set(key, (made = outline(name, types, structure, (tree) => fn(...(tree as Args)))))
+    const operation = emit(callOp, leaves, { callee: made.func.name }, { results: made.func.resultTypes })
+    return unflatten(made.result, operation.results) as R
   }
 }

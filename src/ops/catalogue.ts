@@ -1,9 +1,12 @@
 import type { OpDefinition } from '../ir/op-definition.ts'
 import * as arithmetic from './arithmetic.ts'
+import { asyncDoneOp, asyncStartOp } from './async.ts'
 import * as bitwise from './bitwise.ts'
 import { broadcastInDimOp } from './broadcast.ts'
 import { callOp, compositeOp } from './call.ts'
 import * as check from './check.ts'
+import * as collectiveReductions from './collective-reductions.ts'
+import * as collectives from './collectives.ts'
 import { compareOp } from './compare.ts'
 import { concatenateOp } from './concatenate.ts'
 import { arithConstantOp, constantOp } from './constant.ts'
@@ -15,6 +18,7 @@ import { dynamicSliceOp, dynamicUpdateSliceOp } from './dynamic-slice.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
 import { gatherOp, scatterOp } from './gather-scatter.ts'
+import { infeedOp, outfeedOp, recvOp, sendOp } from './host-transfer.ts'
 import { iotaOp } from './iota.ts'
 import { optimizationBarrierOp } from './optimization-barrier.ts'
 import { rngBitGeneratorOp, rngOp } from './random-bits.ts'
@@ -24,6 +28,7 @@ import { reshapeOp } from './reshape.ts'
 import { funcReturnOp, returnOp } from './return.ts'
 import { reverseOp } from './reverse.ts'
 import { clampOp, selectOp } from './select.ts'
+import { runParallelOp } from './run-parallel.ts'
 import { sortOp } from './sort.ts'
 import { getTupleElementOp, tupleOp } from './tuple.ts'
 import { padOp, sliceOp } from './slice-pad.ts'
@@ -103,6 +108,23 @@ const definitions: readonly OpDefinition[] = [
   // tuples
   tupleOp,
   getTupleElementOp,
+  // many processes
+  collectives.replicaIdOp,
+  collectives.partitionIdOp,
+  collectives.allGatherOp,
+  collectives.allToAllOp,
+  collectives.collectiveBroadcastOp,
+  collectives.collectivePermuteOp,
+  collectiveReductions.allReduceOp,
+  collectiveReductions.reduceScatterOp,
+  collectiveReductions.collectiveReduceOp,
+  infeedOp,
+  outfeedOp,
+  sendOp,
+  recvOp,
+  asyncStartOp,
+  asyncDoneOp,
+  runParallelOp,
   // control
   ifOp,
   caseOp,

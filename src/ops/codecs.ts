@@ -19,6 +19,18 @@ const integerCodec = (type: string): AttributeCodec<number> => ({
 export const i64 = integerCodec('i64')
 export const i32 = integerCodec('i32')
 
+const limitedInteger = (least: number, expected: string): AttributeCodec<number> => ({
+  ...i64,
+  expected,
+  parse: (attribute) => {
+    const value = i64.parse(attribute)
+    return value === undefined || value < least ? undefined : value
+  },
+})
+/** A position that cannot be counted from the end. */
+export const axis = limitedInteger(0, '64-bit signless integer attribute whose value is non-negative')
+export const positive = limitedInteger(1, '64-bit signless integer attribute whose value is positive')
+
 export const bool: AttributeCodec<boolean> = {
   expected: 'true or false',
   print: String,
@@ -27,6 +39,13 @@ export const bool: AttributeCodec<boolean> = {
       : attribute.kind === 'integer' && attribute.type === 'i1' ? attribute.value !== 0n
       : attribute.kind === 'unit' ? true
       : undefined,
+}
+
+/** There or not: `true` or absent. */
+export const unit: AttributeCodec<true> = {
+  expected: 'a unit attribute',
+  print: () => 'unit',
+  parse: (attribute) => (bool.parse(attribute) ? true : undefined),
 }
 
 export const float = (type: 'f32' | 'f64'): AttributeCodec<number> => ({

@@ -9,6 +9,7 @@ import { compatibleTypes } from './elementwise-rules.ts'
 import { zeros } from './constant.ts'
 import { defineOp } from './define.ts'
 import { emitReturn } from './return.ts'
+import { evaluateSteps, run } from './steps.ts'
 
 /** Conditional execution: `if`, `case`, and the builders `cond` and `switchCase`. */
 
@@ -54,7 +55,10 @@ export const ifOp = defineOp({
       fail(`pred must be bool[], got ${shortType(pred)}`, 'if_i1')
     return results ?? inferBranches(context, 'if')
   },
-  evaluate: ({ arrays: [pred], regions, run }) => run(regions[pred.data[0] ? 0 : 1], []),
+  *steps({ arrays: [pred], regions }) {
+    return yield run(regions[pred.data[0] ? 0 : 1], [])
+  },
+  evaluate: evaluateSteps,
   vjp: (context) => {
     branchGradients(context, ([onTrue, onFalse]) => emitIf(context.operands[0], onTrue, onFalse))
     return [null]
@@ -107,10 +111,11 @@ export const caseOp = defineOp({
     if (regions.length === 0) fail('needs at least one branch', 'case_c1')
     return results ?? inferBranches(context, 'case')
   },
-  evaluate: ({ arrays: [index], regions, run }) => {
+  *steps({ arrays: [index], regions }) {
     const i = Number(index.data[0])
-    return run(regions[i >= 0 && i < regions.length ? i : regions.length - 1], [])
+    return yield run(regions[i >= 0 && i < regions.length ? i : regions.length - 1], [])
   },
+  evaluate: evaluateSteps,
   vjp: (context) => {
     branchGradients(context, (branches) => emitCase(context.operands[0], branches))
     return [null]

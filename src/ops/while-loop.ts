@@ -10,6 +10,7 @@ import { returnedTypes } from './control-flow.ts'
 import { defineOp } from './define.ts'
 import { compatibleTypes } from './elementwise-rules.ts'
 import { emitReturn } from './return.ts'
+import { evaluateSteps, run } from './steps.ts'
 import { whileVjp } from './while-gradient.ts'
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
@@ -91,14 +92,15 @@ export const whileOp = defineOp({
     if (!compatibleTypes(returned, operands)) fail(`the body returns ${shortTypes(returned)}, it must return ${shortTypes(operands)}`, 'while_c2')
     return results ?? operands
   },
-  evaluate: ({ operands, regions: [condition, body], run }) => {
+  *steps({ operands, regions: [condition, body] }) {
     let state = operands
     for (;;) {
-      const [test] = run(condition, state)
+      const [test] = yield run(condition, state)
       if (!('data' in test) || !test.data[0]) return state
-      state = run(body, state)
+      state = yield run(body, state)
     }
   },
+  evaluate: evaluateSteps,
   vjp: (context) => whileVjp(context, emitWhile),
 })
 

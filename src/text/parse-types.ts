@@ -153,7 +153,7 @@ export abstract class TypeParser extends Lexer {
     for (const element of elements)
       if (element.kind !== 'tensor' || element.unranked)
         this.errorAt(at, `future element type must be a ranked tensor, but got '${typeText(element)}'`)
-    return { kind: 'opaque', text: `!stablehlo.future<${elements.map(typeText).join(', ')}>` }
+    return { kind: 'future', elements }
   }
 
   #tensor(): Type {

@@ -36,6 +36,8 @@ export function emit<A extends AttributeCodecs>(
     regions,
     results: options.results,
     lookup: (symbol) => frame.module.find(symbol),
+    values: operands,
+    module: frame.module,
     fail(detail, rule): never {
       throw new OpError(definition.name.replace(/^stablehlo\./, ''), detail, rule, location)
     },
