@@ -1,3 +1,4 @@
+import { type Target, currentTarget, withTarget } from '../trace/target.ts'
 import { Program } from './program.ts'
 import { type SpecOf, traceFunction } from './trace-function.ts'
 
@@ -9,6 +10,8 @@ export interface LowerOptions {
    * The caller must not use a donated buffer again.
    */
   readonly donate?: readonly (number | string)[]
+  /** Where the program will run, for functions with several spellings (approximate top-k). Without it they emit what runs everywhere. */
+  readonly target?: Target
 }
 
 /**
@@ -27,5 +30,6 @@ export function lowerWith<Args extends readonly unknown[], Result>(
   ...specs: { [K in keyof Args]: SpecOf<Args[K]> }
 ): Program<Args, Result> {
   const name = options.name ?? (fn.name || 'program')
-  return new Program<Args, Result>(name, traceFunction(name, fn as (...args: any[]) => unknown, specs), options.donate)
+  const traced = withTarget(options.target ?? currentTarget(), () => traceFunction(name, fn as (...args: any[]) => unknown, specs))
+  return new Program<Args, Result>(name, traced, options.donate)
 }

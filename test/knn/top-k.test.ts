@@ -7,7 +7,7 @@ import type { Tensor } from '../../src/ir/module.ts'
 import { tensorType } from '../../src/ir/types.ts'
 import { multiply } from '../../src/ops/arithmetic.ts'
 import { evaluate } from '../../src/program/evaluate.ts'
-import { lower } from '../../src/program/lower.ts'
+import { lower, lowerWith } from '../../src/program/lower.ts'
 import { withTarget } from '../../src/trace/target.ts'
 import { checkGradient } from '../support/gradient-check.ts'
 import { seededRandom } from '../support/op-samples/sample.ts'
@@ -123,7 +123,7 @@ describe('approxTopK', () => {
   })
 
   it('is the custom call that XLA expects on a TPU', () => {
-    const text = withTarget('tpu', () => lower((scores: Tensor) => approxTopK(scores, 32), tensorType('f32', [64, 8192])).text)
+    const text = lowerWith({ target: 'tpu' }, (scores: Tensor) => approxTopK(scores, 32), tensorType('f32', [64, 8192])).text
     expect(text).toMatchInlineSnapshot(`
       "module @program {
         func.func public @main(%arg0: tensor<64x8192xf32>) -> (tensor<64x32xf32>, tensor<64x32xi32>) {
