@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 # The peer that the benchmarks measure against: a Memorizing Transformer train step in plain JAX, independent of Engram.
 # Taken from the peers that were handed to this project ("plain_jax.py"), where its README allows it to live here, so that the
-# benchmarks run from a fresh clone. Kept as it was; compare time and memory with it, and values only where definitions agree.
+# benchmarks run from a fresh clone. Added to it: `serve-cpu`, which does one step per line of input, so that steps of both sides can
+# be interleaved. Compare time and memory with it, and values only where definitions agree.
 """plain_jax.py - plain-JAX Memorizing Transformer train step (benchmark peer; no flax/optax).
 
 Pre-norm decoder-only LM, T5 relative bias, Transformer-XL cache (stop-gradient), one kNN memory
@@ -16,7 +17,7 @@ Common flags: --layers --d --heads --head-dim --mlp --seq --xl --memory --k --me
 """
 import argparse, os, sys, time, json, re, functools
 p = argparse.ArgumentParser()
-p.add_argument("action", choices=["lower", "compile-tpu", "run-cpu"])
+p.add_argument("action", choices=["lower", "compile-tpu", "run-cpu", "serve-cpu"])
 for n, d in dict(layers=12, d=1024, heads=8, head_dim=128, mlp=4096, seq=512, xl=512, memory=8192, k=32,
                  mem_layer=9, batch=8, vocab=32000, buckets=32, max_distance=128, steps=3, dp=1, seed=0).items():
     p.add_argument("--" + n.replace("_", "-"), type=int, default=d)
@@ -207,5 +208,12 @@ def main():
             if a.fixed_batch: fixed = z if fixed is None else fixed; z = fixed
             t = time.time(); state, loss = step(state, z[:, :-1], z[:, 1:]); ls.append(float(loss)); ts.append(round(time.time() - t, 4))
         r |= dict(losses=ls, step_s=ts, first_step_incl_compile_s=ts[0], steady_s=min(ts[1:]) if len(ts) > 1 else None)
+    if a.action == "serve-cpu":
+        state = jax.block_until_ready(jax.jit(init_state)(jax.random.key(a.seed))); rng = np.random.default_rng(a.seed)
+        for _ in sys.stdin:
+            z = rng.integers(0, V, (B, S + 1)).astype(np.int32)
+            t = time.perf_counter(); state, loss = step(state, z[:, :-1], z[:, 1:]); loss = float(loss); jax.block_until_ready(state)
+            print(json.dumps(dict(ms=(time.perf_counter() - t) * 1e3, loss=loss)), flush=True)
+        return
     print(json.dumps(r, indent=1))
 main()

@@ -30,6 +30,11 @@ export type AdafactorOptions = z.infer<typeof adafactorSchema>
  */
 export function adafactor(options: AdafactorOptions): Optimizer {
   return perParameter({
+    name: 'adafactor',
+    shared: (step) => ({
+      decay: subtract(1, power(add(convert(step, 'f32'), 1), -options.decayExponent)),
+      rate: learningRateAt(options.schedule as Schedule, step),
+    }),
     init: (parameter) => {
       const { shape } = parameter
       const axes = factoredAxes(shape, options.factorFrom)
@@ -39,8 +44,7 @@ export function adafactor(options: AdafactorOptions): Optimizer {
         : { square: zeros(tensorType('f32', shape)) }
       return options.momentum === undefined ? moments : { ...moments, momentum: zeros(tensorType('f32', shape)) }
     },
-    update: (gradient, state, parameter, step) => {
-      const decay = subtract(1, power(add(convert(step, 'f32'), 1), -options.decayExponent))
+    update: (gradient, state, parameter, { decay, rate: relativeRate }) => {
       const rest = subtract(1, decay)
       const blend = (old: Tensor, fresh: Tensor) => add(multiply(old, decay), multiply(fresh, rest))
       const squared = add(multiply(gradient, gradient), options.epsilon)
@@ -59,7 +63,7 @@ export function adafactor(options: AdafactorOptions): Optimizer {
         update = multiply(gradient, rsqrt(next.square))
       }
       const clipped = divide(update, maximum(divide(rootMeanSquare(update), options.clipThreshold), 1))
-      const rate = multiply(learningRateAt(options.schedule as Schedule, step), maximum(rootMeanSquare(parameter), options.minimumScale))
+      const rate = multiply(relativeRate, maximum(rootMeanSquare(parameter), options.minimumScale))
       let change = multiply(clipped, rate)
       if (options.momentum !== undefined) {
         change = add(multiply(state.momentum, options.momentum), multiply(change, 1 - options.momentum))

@@ -23,17 +23,20 @@ export type AdamOptions = z.infer<typeof adamSchema>
 export function adam(options: AdamOptions): Optimizer {
   const { beta1, beta2, epsilon, weightDecay } = options
   return perParameter({
+    name: 'adam',
+    shared: (step) => {
+      const t = add(convert(step, 'f32'), 1)
+      const correction = (beta: number) => subtract(1, power(fill(beta, tensorType('f32', [])), t))
+      return { rate: learningRateAt(options.schedule as Schedule, step), meanCorrection: correction(beta1), squareCorrection: correction(beta2) }
+    },
     init: (parameter) => {
       const zero = zeros(tensorType('f32', parameter.shape))
       return { mean: zero, square: zero }
     },
-    update: (gradient, state, parameter, step) => {
-      const t = add(convert(step, 'f32'), 1)
+    update: (gradient, state, parameter, { rate, meanCorrection, squareCorrection }) => {
       const mean = add(multiply(state.mean, beta1), multiply(gradient, 1 - beta1))
       const square = add(multiply(state.square, beta2), multiply(multiply(gradient, gradient), 1 - beta2))
-      const correction = (beta: number) => subtract(1, power(fill(beta, tensorType('f32', [])), t))
-      const rate = learningRateAt(options.schedule as Schedule, step)
-      const direction = divide(divide(mean, correction(beta1)), add(sqrt(divide(square, correction(beta2))), epsilon))
+      const direction = divide(divide(mean, meanCorrection), add(sqrt(divide(square, squareCorrection)), epsilon))
       const change = multiply(weightDecay ? add(direction, multiply(parameter, weightDecay)) : direction, rate)
       return { parameter: subtract(parameter, change), state: { mean, square } }
     },

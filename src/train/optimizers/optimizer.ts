@@ -4,6 +4,7 @@ import { add, divide, multiply } from '../../ops/arithmetic.ts'
 import { maximum } from '../../ops/elementwise-binary.ts'
 import { sqrt } from '../../ops/elementwise-unary.ts'
 import { reduceSum } from '../../ops/reduce.ts'
+import { outlined } from '../../ops/call.ts'
 import { flatten, flattenLike, leafPaths, unflatten } from '../../trace/tree.ts'
 
 /** A tree of tensors, as parameters are. */
@@ -24,11 +25,20 @@ export interface ParameterUpdate {
   readonly state: Record<string, Tensor>
 }
 
-/** An optimiser that treats every parameter by itself; its state is a record of tensors per parameter, by path. */
-export function perParameter(parts: {
+/**
+ * An optimiser that treats every parameter by itself; its state is a record of tensors per parameter, by path. The update is a
+ * function of the module, one per parameter type, that is called for every parameter: hundreds of parameters have a handful of
+ * types, so the program stays small.
+ */
+export function perParameter<Shared extends Record<string, Tensor>>(parts: {
+  /** Name of the update's function. */
+  readonly name: string
   init(parameter: Tensor): Record<string, Tensor>
-  update(gradient: Tensor, state: Record<string, Tensor>, parameter: Tensor, step: Tensor): ParameterUpdate
+  /** What all updates of a step share: learning rate, decay. */
+  shared(step: Tensor): Shared
+  update(gradient: Tensor, state: Record<string, Tensor>, parameter: Tensor, shared: Shared): ParameterUpdate
 }): Optimizer {
+  const update = outlined(parts.name, ({ gradient, state, parameter, shared }: UpdateInput<Shared>) => parts.update(gradient, state, parameter, shared))
   return {
     init: (parameters) => {
       const { leaves, structure } = flatten(parameters, isTensor, 'the parameters')
@@ -39,13 +49,21 @@ export function perParameter(parts: {
       const paths = leafPaths(structure)
       const slopes = flattenLike(structure, gradients, isTensor, 'the gradients')
       const states = state as Record<string, Record<string, Tensor>>
-      const updates = leaves.map((leaf, i) => parts.update(slopes[i], states[paths[i]], leaf, step))
+      const shared = parts.shared(step)
+      const updates = leaves.map((leaf, i) => update({ gradient: slopes[i], state: states[paths[i]], parameter: leaf, shared }))
       return {
-        parameters: unflatten(structure, updates.map((update) => update.parameter)),
+        parameters: unflatten(structure, updates.map((result) => result.parameter)),
         state: Object.fromEntries(paths.map((path, i) => [path, updates[i].state])),
       }
     },
   }
+}
+
+interface UpdateInput<Shared> {
+  readonly gradient: Tensor
+  readonly state: Record<string, Tensor>
+  readonly parameter: Tensor
+  readonly shared: Shared
 }
 
 /** Root of the mean square of all elements: f32[]. */
