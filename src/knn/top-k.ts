@@ -3,8 +3,10 @@ import { vjp } from '../autodiff/grad.ts'
 import type { Tensor } from '../ir/module.ts'
 import { type TensorType, shortType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
+import { wideType } from '../lib/wide.ts'
 import { resolveAxis } from '../ops/axes.ts'
 import { zeros } from '../ops/constant.ts'
+import { convert } from '../ops/convert.ts'
 import { sliceAxis } from '../ops/slice-pad.ts'
 import { sortWithIndices } from '../ops/sort.ts'
 import { takeAlongAxis } from '../ops/take.ts'
@@ -37,10 +39,10 @@ const choose = (search: (x: Tensor) => Neighbours, type: TensorType, axis: numbe
     (indices: Tensor, d: Neighbours) => vjp((x: Tensor) => takeAlongAxis(x, indices, axis), zeros(type)).pullback(d.values),
   )
 
-/** Sort and slice, which XLA turns into its TopK on CPU. */
+/** Sort and slice, which XLA turns into its TopK on CPU; narrower floats in f32, because it does so for no other type. */
 export function sortedTopK(x: Tensor, k: number, axis: number): Neighbours {
-  const { values, indices } = sortWithIndices(x, axis, { descending: true })
-  return { values: sliceAxis(values, axis, 0, k), indices: sliceAxis(indices, axis, 0, k) }
+  const { values, indices } = sortWithIndices(convert(x, wideType(x.dtype)), axis, { descending: true })
+  return { values: convert(sliceAxis(values, axis, 0, k), x.dtype), indices: sliceAxis(indices, axis, 0, k) }
 }
 
 /**

@@ -18,7 +18,7 @@ import { threefry2x32, threefryWords } from './threefry.ts'
 
 /**
  * Random numbers as pure functions of a key, a `u32[2]` tensor: the same key always gives the same numbers, on every backend. A key is
- * used once; `splitKey` and `foldIn` make new ones. Keys, splits and bits are those of `jax.random` with its default generator
+ * used once: for drawing, for `splitKey` or for `foldIn` (its part i and the fold of i are the same key, as in JAX). Keys, splits and bits are those of `jax.random` with its default generator
  * (threefry2x32, partitionable); uniform numbers too, normal ones up to rounding.
  */
 
