@@ -39,6 +39,8 @@ export interface OpTraits {
   readonly effect?: boolean | ((attributes: any) => boolean)
   /** Operands may be swapped. */
   readonly commutative?: boolean
+  /** Tensors that operands may be besides ranked ones, plain or with one scale: those with a scale for each index of an axis, or any. */
+  readonly operandTypes?: 'perAxis' | 'any'
 }
 
 /** An attribute's TypeScript type, its printed and its parsed form. */

@@ -90,7 +90,7 @@ export function typeText(type: Type): string {
       let text = 'tensor<'
       if (type.unranked) text += '*x'
       for (const size of type.shape) text += (size === DYNAMIC ? '?' : size) + 'x'
-      text += type.quantization ? quantizedText(type.dtype, type.quantization) : dtypes[type.dtype].text
+      text += elementText(type)
       if (type.bounds) text += `, #stablehlo.bounds<${type.bounds.map(dimensionText).join(', ')}>`
       if (type.encoding !== undefined) text += `, ${type.encoding}`
       return text + '>'
@@ -105,6 +105,10 @@ export function typeText(type: Type): string {
       return type.text
   }
 }
+
+/** A tensor type's element type in StableHLO text: `f32`, `!quant.uniform<i8:f32, 2.000000e+00:15>`. */
+export const elementText = (type: TensorType): string =>
+  type.quantization ? quantizedText(type.dtype, type.quantization) : dtypes[type.dtype].text
 
 /** A type in an error message: `f32[8,512]`. */
 export function shortType(type: Type): string {

@@ -4,7 +4,7 @@ import { HostArray } from '../ir/host-array.ts'
 import type { Region, Tensor } from '../ir/module.ts'
 import type { EvaluateContext, InferContext } from '../ir/op-definition.ts'
 import { processNumber } from '../ir/steps.ts'
-import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, tensorType, typeText } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, type Type, compatibleShape, elementText, isTensorType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import * as codec from './codecs.ts'
@@ -151,9 +151,6 @@ function checkScattered(operand: TensorType, result: TensorType, axis: number, f
       fail(`non scatter dimensions should be same for operand (${size}) and result (${result.shape[i]})`, 'reduce_scatter_c8')
   })
 }
-
-/** The element type of a tensor type, in the text's words. */
-const elementText = (type: TensorType): string => typeText(withShape(type, [])).replace(/^tensor<(.*)>$/, '$1')
 
 /** The root of each group gets its operands combined, everyone else zeros. */
 export const collectiveReduceOp = defineOp({

@@ -2,7 +2,7 @@ import type { ReductionKind } from '../host/reduce.ts'
 import { dtypes } from '../ir/dtypes.ts'
 import type { Region } from '../ir/module.ts'
 import type { OpDefinition } from '../ir/op-definition.ts'
-import { type TensorType, type Type, DYNAMIC, compatibleShape, isTensorType, sameType, shortType } from '../ir/types.ts'
+import { type TensorType, type Type, DYNAMIC, compatibleShape, elementText, isTensorType, sameType, typeText } from '../ir/types.ts'
 import { addOp, multiplyOp } from './arithmetic.ts'
 import { andOp, orOp, xorOp } from './bitwise.ts'
 import { maximumOp, minimumOp } from './elementwise-binary.ts'
@@ -80,29 +80,54 @@ export function checkReducer(region: Region, { inputs, inits, allowed, region: n
   const block = region.blocks.length === 1 ? region.block : fail(`${name} needs one block, has ${region.blocks.length}`, rule)
   const count = inputs.length
   const parameters = block.arguments.map((argument) => argument.type)
-  if (parameters.length !== 2 * count) fail(`${name} takes ${parameters.length} arguments, must take ${2 * count}: two for each input`, rule)
+  if (parameters.length !== 2 * count) fail(`Reduction-region must take ${2 * count} parameters, but takes ${parameters.length} parameter(s)`, rule)
   const returned = (block.terminator?.operands ?? []).map((operand) => operand.type)
-  if (returned.length !== count) fail(`${name} returns ${returned.length} values, must return ${count}: one for each input`, rule)
-  return returned.map((result, i) => {
-    if (!isTensorType(result)) return fail(`${name} returns ${shortType(result)}, must return tensors`, rule)
-    const [first, second] = [parameters[i], parameters[count + i]]
-    if (!agree(result, first, false)) fail(`${name} argument ${i} is ${shortType(first)}, but the matching result is ${shortType(result)}`, rule)
-    if (!agree(result, second, true))
-      fail(`${name} argument ${count + i} is ${shortType(second)}, but the matching result is ${shortType(result)}`, rule)
+  if (returned.length === 0) fail('The reduction-region expected to return some value(s)', rule)
+  if (returned.length !== count) fail(`Reduction-region here must produce ${count} tensors, but produces ${returned.length} instead`, rule)
+  const accumulated = returned.map((type) =>
+    isTensorType(type) ? type : fail(`Reduction-region here must produce tensor-typed result(s), but produces '${typeText(type)}' instead`, rule))
+  accumulated.forEach((result, i) => {
+    for (const [at, anyFloat] of [[i, false], [count + i, true]] as const)
+      if (!agree(result, parameters[at], anyFloat))
+        fail(
+          `The type of reduction-region's parameter at index ${at} is different than the corresponding result type: ` +
+            `'${typeText(parameters[at])}' vs '${typeText(result)}'`,
+          rule,
+        )
+    const types = `'${typeText(result)}' vs '${typeText(inits[i])}'`
     if (!compatibleShape(inits[i].shape, result.shape))
-      fail(`${name} returns ${shortType(result)}, the matching initial value is ${shortType(inits[i])}: the shapes differ`, rule)
+      fail(`The shape of reduction-region's result type at index ${i} differs from the op's corresponding init-value type: ${types}`, rule)
     if (!isPromotable(inits[i], result))
-      fail(`initial value ${shortType(inits[i])} cannot be promoted to ${shortType(result)}, which ${name} returns`, rule)
-    const argument = second as TensorType
+      fail(
+        `The element-type of reduction-region's result type at index ${i} is expected to be promotable from the op's corresponding ` +
+          `init-value element-type: ${types}`,
+        rule,
+      )
+    const argument = parameters[count + i] as TensorType
     if (!isPromotable(inputs[i], argument))
-      fail(`elements of ${shortType(inputs[i])} cannot be promoted to ${shortType(argument)}, which ${name} takes as argument ${count + i}`, rule)
-    let next = 0
-    for (const size of allowed) {
-      const want = argument.shape[next]
-      if (next < argument.shape.length && (size === want || size === DYNAMIC || want === DYNAMIC)) next++
-    }
-    if (next < argument.shape.length)
-      fail(`${name} argument ${count + i} is ${shortType(argument)}: its sizes are not among those of input ${i}, ${shortType(inputs[i])}`, rule)
-    return result
+      fail(
+        `The element-type of reduction-region's argument at index ${count + i} is expected to be promotable from ` +
+          `'${elementText(inputs[i])}', but got '${elementText(argument)}'`,
+        rule,
+      )
+    checkArgumentShape(argument.shape, allowed, { at: count + i, input: i, rule, fail })
   })
+  return accumulated
+}
+
+interface ArgumentPlace {
+  readonly at: number
+  readonly input: number
+  readonly rule: string
+  fail(detail: string, rule?: string): never
+}
+
+/** The sizes of a region's argument must be among those allowed, in order. */
+function checkArgumentShape(shape: readonly number[], allowed: readonly number[], { at, input, rule, fail }: ArgumentPlace): void {
+  if (shape.length > allowed.length)
+    fail(`The rank of reduction-region's argument at index ${at} is expected to be <= ${allowed.length}, got ${shape.length}`, rule)
+  let next = 0
+  for (const size of allowed) if (next < shape.length && (size === shape[next] || size === DYNAMIC || shape[next] === DYNAMIC)) next++
+  if (next < shape.length)
+    fail(`The shape of reduction-region's argument at index ${at} is not compatible with that of reduce-op's input-parameter at index ${input}`, rule)
 }

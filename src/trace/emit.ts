@@ -1,4 +1,5 @@
 import { OpError } from '../ir/errors.ts'
+import { inferTypes } from '../ir/infer.ts'
 import { Operation, type Region, type Value } from '../ir/module.ts'
 import type { AttributeCodecs, AttributesOf, InferContext, OpDefinition } from '../ir/op-definition.ts'
 import type { Type } from '../ir/types.ts'
@@ -42,7 +43,7 @@ export function emit<A extends AttributeCodecs>(
       throw new OpError(definition.name.replace(/^stablehlo\./, ''), detail, rule, location)
     },
   }
-  const results = definition.infer(context)
+  const results = inferTypes(definition, context)
   const operation = new Operation(frame.block, definition, operands, attributes, results, regions, location)
   operation.rule = currentRule()
   frame.block.operations.push(operation)

@@ -136,7 +136,7 @@ describe('reduce_window', () => {
     expect(traceError((x) => reduceWindowSum(x, [2, 0]), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: window_dimensions[1] is 0, must be positive [reduce_window_c5]"`)
     expect(traceError((x) => reduceWindowSum(x, [2, 2], { strides: [1, -1] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: window_strides[1] is -1, must be positive [reduce_window_c7]"`)
     expect(traceError((x) => reduceWindowSum(x, [2, 2], { padding: [[1, 1]] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: padding has 1 rows, window_dimensions 2 entries [reduce_window_c12]"`)
-    expect(traceError((x) => reduceWindow(x, scalar(0), [2], (a) => compare(a, a, 'EQ')), f32(4))).toMatchInlineSnapshot(`"reduce_window: body argument 0 is f32[], but the matching result is bool[] [reduce_window_c13]"`)
+    expect(traceError((x) => reduceWindow(x, scalar(0), [2], (a) => compare(a, a, 'EQ')), f32(4))).toMatchInlineSnapshot(`"reduce_window: The type of reduction-region's parameter at index 0 is different than the corresponding result type: 'tensor<f32>' vs 'tensor<i1>' [reduce_window_c13]"`)
     expect(traceError((x) => grad((t: Tensor) => reduceSum(reduceWindow(t, scalar(1), [2], multiply)))(x), f32(4))).toMatchInlineSnapshot(`"reduce_window: no gradient for this body: it is known for one add, maximum or minimum of the two arguments"`)
     expect(traceError((x) => grad((t: Tensor) => reduceSum(reduceWindowMax(t, [2], { windowDilations: [2] })))(x), f32(4))).toMatchInlineSnapshot(`"reduce_window: no gradient for a maximum or minimum over dilated windows: take the elements apart with slices first"`)
   })
@@ -152,6 +152,6 @@ describe('select_and_scatter', () => {
 
   it('says what is wrong', () => {
     expect(traceError((x, y) => selectAndScatter(x, y, scalar(0), [2]), f32(4), f32(4))).toMatchInlineSnapshot(`"select_and_scatter: source is f32[4], but the window has f32[3] places on operand f32[4] [select_and_scatter_c2]"`)
-    expect(traceError((x, y) => selectAndScatter(x, y, scalar(0), [2]), f32(4), tensorType('i32', [3]))).toMatchInlineSnapshot(`"select_and_scatter: initial value f32[] cannot be promoted to i32[], which scatter returns [select_and_scatter_c10]"`)
+    expect(traceError((x, y) => selectAndScatter(x, y, scalar(0), [2]), f32(4), tensorType('i32', [3]))).toMatchInlineSnapshot(`"select_and_scatter: The element-type of reduction-region's result type at index 0 is expected to be promotable from the op's corresponding init-value element-type: 'tensor<i32>' vs 'tensor<f32>' [select_and_scatter_c10]"`)
   })
 })
