@@ -5,13 +5,22 @@ import { DYNAMIC, type TensorType, isTensorType, shortType, shortTypes } from '.
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
 import { captureLocation } from '../trace/frame.ts'
-import { attributeDictionary, form, functional, integerField, operandList } from './assembly.ts'
+import { type Piece, attributeDictionary, form, functional, integerField, operandList } from './assembly.ts'
 import { resolveAxis } from './axes.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { expandDims } from './reshape.ts'
 import { agree, needTensor, sameElementType, withShape } from './result-type.ts'
 import { sliceAxis } from './slice-pad.ts'
+
+/** ` %a, %b`: at least one, so that what follows a missing list is not blamed. */
+const someOperands: Piece = {
+  print: operandList.print,
+  parse: (parser, state) => {
+    operandList.parse(parser, state)
+    if (state.references.length === 0) parser.fail('op expected 1 or more operands, but found 0')
+  },
+}
 
 /** Joins tensors along one axis. Source: specification, "concatenate". */
 export const concatenateOp = defineOp({
@@ -20,7 +29,7 @@ export const concatenateOp = defineOp({
   results: ['result'],
   regions: [],
   attributes: { dimension: codec.i64 },
-  assembly: form(operandList, integerField('dimension', 'dim'), attributeDictionary, functional),
+  assembly: { ...form(someOperands, integerField('dimension', 'dim'), attributeDictionary, functional), fits: ({ operands }) => operands.length > 0 },
   infer: ({ operands, attributes: { dimension }, results, fail }) => {
     if (operands.length === 0) return fail('needs at least one input', 'concatenate_c3')
     const inputs = operands.map((operand, i) => needTensor(`inputs[${i}]`, operand, fail))

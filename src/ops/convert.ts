@@ -66,7 +66,12 @@ export const bitcastConvertOp = defineOp({
       fail(`${dtypes[wide.dtype].bits} bits are not ${last} times ${dtypes[narrow.dtype].bits}: ${types}`, 'bitcast_convert_c1')
     return [result]
   },
-  evaluate: ({ arrays: [operand], resultTypes }) => [bitcastArray(operand, resultTypes[0] as TensorType)],
+  evaluate: ({ arrays: [operand], resultTypes }) => {
+    const { dtype } = resultTypes[0] as TensorType
+    const [from, to] = [dtypes[operand.dtype].bits, dtypes[dtype].bits]
+    const shape = from === to ? operand.shape : from > to ? [...operand.shape, from / to] : operand.shape.slice(0, -1)
+    return [bitcastArray(operand, tensorType(dtype, shape))]
+  },
   // The bits of another type have no gradient; the bits of the same type are the value itself.
   vjp: ({ operands: [operand], cotangents: [d] }) => [d && d.dtype === operand.dtype ? d : null],
 })
@@ -91,7 +96,7 @@ const format: Piece = {
     parser.expect('=')
     const text = parser.identifier('a format such as e5m10')
     const match = /^e(\d+)m(\d+)$/.exec(text)
-    if (!match) return parser.fail(`expected a format such as e5m10, got ${text}`)
+    if (!match) return parser.fail(`expected exponent mantissa in format e#m#, saw ${text}`)
     state.attributes.exponent_bits = { kind: 'integer', value: BigInt(match[1]), type: 'i32' }
     state.attributes.mantissa_bits = { kind: 'integer', value: BigInt(match[2]), type: 'i32' }
   },
@@ -104,7 +109,7 @@ export const reducePrecisionOp = defineOp({
   results: ['output'],
   regions: [],
   attributes: { exponent_bits: codec.i32, mantissa_bits: codec.i32 },
-  assembly: form(operandList, format, attributeDictionary, sameOperandsAndResult),
+  assembly: { ...form(operandList, format, attributeDictionary, sameOperandsAndResult), fits: ({ attributes }) => attributes.exponent_bits >= 0 && attributes.mantissa_bits >= 0 },
   infer: ({ operands, attributes: { exponent_bits, mantissa_bits }, results, fail }) => {
     const operand = needTensor('operand', operands[0], fail)
     if (!operand.quantization && !isFloat(operand.dtype)) fail(`operand ${shortType(operand)} must be of a float type`, 'reduce_precision_i1')

@@ -1,33 +1,22 @@
-import type { Attribute } from '../ir/attributes.ts'
-import { attributeText } from '../ir/attributes.ts'
-import { type DType, dtypeFromText, dtypes, integerRange, isInteger } from '../ir/dtypes.ts'
-import { DYNAMIC, type Quantization, type TensorType, type Type, tokenType, typeText } from '../ir/types.ts'
-import { Lexer, isDigit, isSpace, token } from './lex.ts'
+import { type Attribute, attributeText } from '../ir/attributes.ts'
+import { type DType, dtypeFromText } from '../ir/dtypes.ts'
+import { DYNAMIC, type TensorType, type Type, tokenType, typeText } from '../ir/types.ts'
+import { isDigit, token } from './lex.ts'
+import { type QuantizedElement, QuantizedParser } from './parse-quantized.ts'
 
-/** Types and attributes inside each other; deeper text is refused before it can exhaust the stack. */
-const deepestNesting = 1000
 /** Characters of a tensor type that is remembered. */
 const longestKnown = 200
-/** Parts (an element, a bracket) that a text may have beyond its own length, with its aliases written out. */
-const mostParts = 10_000_000
 
 /** What follows `tensor<2x3x`. */
 type ElementType =
   | { readonly kind: 'plain'; readonly dtype: DType }
-  | { readonly kind: 'quantized'; readonly dtype: DType; readonly quantization: Quantization }
+  | QuantizedElement
   | { readonly kind: 'foreign' }
 
 /** Types. Those of other dialects are kept as their text. */
-export abstract class TypeParser extends Lexer {
-  /** `!name = type` */
-  protected readonly typeAliases = new Map<string, { readonly type: Type; readonly size: number }>()
-  /** `#name = attribute` */
-  protected readonly attributeAliases = new Map<string, { readonly attribute: Attribute; readonly size: number }>()
+export abstract class TypeParser extends QuantizedParser {
   /** Types by their text: the same few stand everywhere in a program. */
   readonly #tensors = new Map<string, TensorType | Type>()
-  #nesting = 0
-  /** Parts read so far, with those that aliases stand for. */
-  protected parts = 0
 
   abstract attribute(): Attribute
 
@@ -52,30 +41,6 @@ export abstract class TypeParser extends Lexer {
     if (!this.accept('->')) this.error(`expected '->' in function type`)
     const outputs = this.peek('(') ? this.#typeList() : [this.type()]
     return { inputs, outputs }
-  }
-
-  /** Begins a level; hostile nesting ends here. What nests deeply calls this itself, to spare the stack. */
-  protected enter(): void {
-    if (++this.#nesting > deepestNesting) this.error(`types and attributes are nested more than ${deepestNesting} deep`)
-    this.parts++
-  }
-
-  protected leave(): void {
-    this.#nesting--
-  }
-
-  /** Runs `read` one level deeper. */
-  protected nested<R>(read: () => R): R {
-    this.enter()
-    const result = read()
-    this.leave()
-    return result
-  }
-
-  /** Counts what an alias stands for where it is used: aliases of aliases grow without bound in few characters. */
-  protected countParts(size: number): void {
-    this.parts += size
-    if (this.parts > mostParts + 16 * this.text.length) this.error('the aliases of this text stand for too much: written out it would not fit in memory')
   }
 
   #typeList(): Type[] {
@@ -256,13 +221,13 @@ export abstract class TypeParser extends Lexer {
       return { kind: 'foreign' }
     }
     if (this.kind !== token.bang) return this.error('expected an element type such as f32')
-    if (text === '!quant.uniform' && this.text.charCodeAt(this.end) === 60) return this.#quantized()
+    if (text === '!quant.uniform' && this.text.charCodeAt(this.end) === 60) return this.quantized()
     const type = this.#dialectType()
     if (type.kind === 'opaque') {
       const storage = dtypeFromText(type.text)
       if (storage) return { kind: 'plain', dtype: storage }
       // An alias of a quantized type: read the text that it stands for.
-      if (type.text.startsWith('!quant.uniform<')) return new ElementReader(type.text, this.file, (a) => a.#quantized()).element
+      if (type.text.startsWith('!quant.uniform<')) return new ElementReader(type.text, this.file, (reader) => reader.quantized()).element
     }
     return { kind: 'foreign' }
   }
@@ -276,96 +241,6 @@ export abstract class TypeParser extends Lexer {
     this.advance()
     this.expect('>', 'to close a complex type')
     return { kind: 'plain', dtype }
-  }
-
-  /** `!quant.uniform<i8<-128:127>:f32:0, {0.1:-3, 0.2}>` */
-  #quantized(): ElementType {
-    this.advance()
-    this.expect('<')
-    const storage = this.#quantizedDType('a storage type such as i8', isInteger)
-    const range = this.accept('<') ? this.#storageRange(storage) : undefined
-    this.expect(':')
-    const expressed = this.#quantizedDType('an expressed type such as f32', (dtype) => dtypes[dtype].kind === 'float')
-    let axis: number | undefined
-    let blocks: { axis: number; size: number }[] | undefined
-    if (this.accept(':')) {
-      if (this.peek('{')) blocks = this.#blocks()
-      else axis = this.smallInteger('an axis')
-    }
-    this.expect(',')
-    const scales: number[] = []
-    const zeroPoints: bigint[] = []
-    const scaleShape: number[] = []
-    this.#scales(0, scales, zeroPoints, scaleShape)
-    this.expect('>', 'to close a quantized type')
-    const quantization: Quantization = {
-      expressed,
-      ...(range && { storageMin: range[0], storageMax: range[1] }),
-      scales,
-      zeroPoints,
-      ...(axis !== undefined && { axis }),
-      ...(blocks && { blocks, scaleShape }),
-    }
-    return { kind: 'quantized', dtype: storage, quantization }
-  }
-
-  #quantizedDType(expected: string, fits: (dtype: DType) => boolean): DType {
-    const dtype = this.kind === token.word ? dtypeFromText(this.tokenText().replace(/^u(?=\d)/, 'ui')) : undefined
-    if (!dtype || !fits(dtype)) return this.error(`expected ${expected}`)
-    this.advance()
-    return dtype
-  }
-
-  /** `-128:127>`; undefined if it is what the storage type has anyway. */
-  #storageRange(storage: DType): [bigint, bigint] | undefined {
-    const low = this.integer()
-    this.expect(':')
-    const high = this.integer()
-    this.expect('>')
-    const { min, max } = integerRange(storage)
-    return low === min && high === max ? undefined : [low, high]
-  }
-
-  #blocks(): { axis: number; size: number }[] {
-    const blocks: { axis: number; size: number }[] = []
-    this.expect('{')
-    do {
-      const axis = this.smallInteger('an axis')
-      this.expect(':')
-      blocks.push({ axis, size: this.smallInteger('a block size') })
-    } while (this.accept(','))
-    this.expect('}')
-    return blocks
-  }
-
-  /** `0.1:-3`, or several of them nested in braces as `shape` then says. */
-  #scales(depth: number, scales: number[], zeroPoints: bigint[], shape: number[]): void {
-    if (!this.accept('{')) {
-      if (depth !== shape.length) this.error(`expected '{': the scales are nested unevenly`)
-      const negative = this.accept('-')
-      if (this.kind !== token.float && this.kind !== token.integer) this.error('expected a scale')
-      const scale = Number(this.tokenText())
-      this.advance()
-      scales.push(negative ? -scale : scale)
-      zeroPoints.push(this.accept(':') ? this.integer() : 0n)
-      return
-    }
-    const first = shape.length === depth
-    if (first) {
-      // A level below an element that has none.
-      if (scales.length > 0) this.error('expected a scale: the scales are nested unevenly')
-      shape.push(-1)
-    }
-    let count = 0
-    this.nested(() => {
-      do {
-        this.#scales(depth + 1, scales, zeroPoints, shape)
-        count++
-      } while (this.accept(','))
-      this.expect('}')
-    })
-    if (shape[depth] < 0) shape[depth] = count
-    else if (shape[depth] !== count) this.error(`expected ${shape[depth]} scales in each of the braces`)
   }
 
   /** What stands after the element type: bounds of dynamic dimensions, or an attribute kept as text. */
@@ -392,100 +267,7 @@ export abstract class TypeParser extends Lexer {
     return Number.isSafeInteger(bound) ? Math.max(bound, DYNAMIC) : this.errorAt(at, `expected '?' or a size in bounds`)
   }
 
-  /** An integer that fits a JavaScript number. */
-  protected smallInteger(expected: string): number {
-    const at = this.start
-    const value = Number(this.integer())
-    return Number.isSafeInteger(value) ? value : this.errorAt(at, `${expected} cannot be as large as this`)
-  }
-
-  /** An integer with its sign. */
-  integer(message = 'expected integer value'): bigint {
-    const negative = this.accept('-')
-    if (this.kind !== token.integer) this.fail(message)
-    if (this.end - this.start > longestInteger) this.error('integer is too long')
-    const value = BigInt(this.tokenText())
-    this.advance()
-    return negative ? -value : value
-  }
-
-  /** Fails at the current token. */
-  fail(message: string): never {
-    this.error(message)
-  }
-
-  /**
-   * The text from the opening bracket at `opening` to the one that closes it, and goes on behind it. Brackets and strings must
-   * be balanced; comments are left out, space becomes one blank, and aliases are replaced by what they stand for.
-   */
-  protected delimitedText(opening: number): string {
-    const { text } = this
-    const pieces: string[] = []
-    const closers: number[] = []
-    let i = opening
-    let from = opening
-    const cut = (end: number, next: number, replacement: string): void => {
-      pieces.push(text.slice(from, end), replacement)
-      from = next
-      i = next
-    }
-    for (;;) {
-      const c = text.charCodeAt(i)
-      if (c === 60) {
-        if (text.charCodeAt(i + 1) !== 61) closers.push(62)
-      }
-      else if (c === 40) closers.push(41)
-      else if (c === 91) closers.push(93)
-      else if (c === 123) closers.push(125)
-      else if (c === 62 || c === 41 || c === 93 || c === 125) {
-        // Neither `->` nor `>=` closes anything.
-        if (c !== 62 || (text.charCodeAt(i - 1) !== 45 && text.charCodeAt(i + 1) !== 61)) {
-          if (closers.pop() !== c) this.errorAt(i, `'${text[i]}' closes no bracket that is open here`)
-          if (closers.length === 0) break
-        }
-      } else if (c === 34) {
-        i = this.stringEnd(i)
-        continue
-      } else if (isSpace(c) || (c === 47 && text.charCodeAt(i + 1) === 47)) {
-        const next = this.skipSpace(i)
-        // Space at the brackets' inside says nothing.
-        const edge = i - 1 === opening || (closers.length === 1 && text.charCodeAt(next) === closers[0])
-        if (next === i + 1 && c === 32 && !edge) i++
-        else cut(i, next, edge ? '' : ' ')
-        continue
-      } else if (c === 35 || c === 33) {
-        const alias = this.#aliasAt(i)
-        if (alias) {
-          cut(i, alias.end, alias.text)
-          continue
-        }
-      } else if (!(c >= 0)) this.errorAt(opening, `expected '${String.fromCharCode(closers[0])}' to close this '${text[opening]}'`)
-      if (closers.length > deepestNesting) this.errorAt(i, `brackets are nested more than ${deepestNesting} deep`)
-      i++
-    }
-    this.restart(i + 1)
-    if (pieces.length === 0) return text.slice(opening, i + 1)
-    pieces.push(text.slice(from, i + 1))
-    return pieces.join('')
-  }
-
-  /** The alias whose name stands at `offset` in foreign text. */
-  #aliasAt(offset: number): { end: number; text: string } | undefined {
-    const pattern = /[#!]([A-Za-z_$][\w$-]*)(?![\w$.<-])/y
-    pattern.lastIndex = offset
-    const match = pattern.exec(this.text)
-    if (!match) return undefined
-    const end = pattern.lastIndex
-    const attribute = this.text.charCodeAt(offset) === 35
-    const alias = attribute ? this.attributeAliases.get(match[1]) : this.typeAliases.get(match[1])
-    if (!alias) return undefined
-    this.countParts(alias.size)
-    return { end, text: 'attribute' in alias ? attributeText(alias.attribute) : typeText(alias.type) }
-  }
 }
-
-/** Digits of an integer literal; the time to read one grows faster than its length. */
-const longestInteger = 1000
 
 /** Reads an element type from a text of its own. */
 class ElementReader extends TypeParser {

@@ -11,8 +11,8 @@ import { isStackOverflow } from './parse-operations.ts'
  * them. The parser knows the grammar, names and types of values; what an op's attributes mean is said by its codecs, its own form by
  * its `assembly`, and whether the program is valid by `verify/`. Time is linear in the text.
  *
- * The layers, each a class over the one before: `lex`, `parse-types`, `parse-attributes` (with `parse-dense`), `parse-locations`,
- * `parse-structs`, `parse-operations`, `parse-module`.
+ * The layers, each a class over the one before: `lex`, `parse-base`, `parse-quantized`, `parse-types`, `parse-attributes` (with
+ * `parse-dense`), `parse-locations`, `parse-structs`, `parse-values`, `parse-operations`, `parse-module`.
  */
 export interface ParseOptions {
   /** What the text is called in messages and locations; `<text>` if nothing is said. */
