@@ -235,7 +235,9 @@ export class Lexer implements SourceText {
   #run(from: number, classes: number): number {
     const { text } = this
     let i = from
-    while (isIn(text.charCodeAt(i), classes)) i++
+    // Written out, because this loop sees every character of a name: also before the engine has compiled it.
+    let c = text.charCodeAt(i)
+    while (c < 128 && (charClass[c] & classes) !== 0) c = text.charCodeAt(++i)
     return i
   }
 
