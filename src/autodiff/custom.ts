@@ -1,5 +1,6 @@
 import { DifferentiationError } from '../ir/errors.ts'
-import { Tensor, type Value, resolveAlias } from '../ir/module.ts'
+import { type Operation, Tensor, type Value, resolveAlias } from '../ir/module.ts'
+import type { Cotangent } from '../ir/op-definition.ts'
 import { sameType, shortType } from '../ir/types.ts'
 import { optimizationBarrier } from '../ops/optimization-barrier.ts'
 import { zeros } from '../ops/constant.ts'
@@ -46,14 +47,18 @@ export function customVjp<Args extends readonly unknown[], Output, Residuals>(
     const inputs = flatten(args, isTensor, 'the arguments of a function with a custom gradient')
     const rule = new CustomRule(currentRule() as Rule | undefined, inputs.leaves, inputs.structure, location)
     rule.backwardFunction = backward as (residuals: unknown, cotangent: unknown) => unknown
-    return runInRule(rule, () => {
-      const [output, residuals] = forward(...args)
+    const output = runInRule(rule, () => {
+      const [result, residuals] = forward(...args)
       const flat = flatten(residuals, isTensor, 'the residuals')
       rule.residuals = flat.leaves
       rule.residualStructure = flat.structure
-      rule.outputStructure = flatten(output, isTensor, 'the output').structure
-      return output
+      rule.outputStructure = flatten(result, isTensor, 'the output').structure
+      return result
     })
+    // `backward` reads the residuals as further outputs of the rule, so that a gradient of the gradient flows through them.
+    rule.residuals = rule.residuals.map((residual) => makeAlias(residual, true))
+    rule.outputs = [...rule.outputs, ...rule.residuals]
+    return output
   }
 }
 
@@ -75,8 +80,12 @@ class CustomRule implements Rule {
     this.location = location
   }
 
-  backward({ cotangents, accumulate }: RuleContext): void {
-    const filled = cotangents.map((cotangent, i) => cotangent ?? zeros(this.outputs[i].type))
+  backward({ operations, cotangents, accumulate }: RuleContext): void {
+    const outputCount = this.outputs.length - this.residuals.length
+    this.#backThroughResiduals(operations, cotangents.slice(outputCount), accumulate)
+    const own = cotangents.slice(0, outputCount)
+    if (own.every((cotangent) => !cotangent)) return
+    const filled = own.map((cotangent, i) => cotangent ?? zeros(this.outputs[i].type))
     const gradients = this.backwardFunction!(
       unflatten(this.residualStructure!, this.residuals),
       unflatten(this.outputStructure!, filled),
@@ -92,10 +101,24 @@ class CustomRule implements Rule {
     })
   }
 
+  /**
+   * What reaches the residuals comes from a gradient of this rule's gradient; it goes back through a copy of the ops that made them,
+   * which stands outside the rule, so that yet another gradient can follow it. The compiler merges the copy with the original.
+   */
+  #backThroughResiduals(operations: readonly Operation[], cotangents: readonly Cotangent[], accumulate: RuleContext['accumulate']): void {
+    if (cotangents.every((cotangent) => !cotangent)) return
+    const inputs = [...new Set(this.inputs)]
+    const { copies, value } = cloneOperations(operations, new Map(), this)
+    const walk = new ReverseWalk({ operations: copies, base: currentRule() as Rule | undefined, sources: inputs })
+    this.residuals.forEach((residual, i) => walk.accumulate(value(residual.alias!.value), cotangents[i]))
+    walk.run()
+    inputs.forEach((input) => accumulate(input, walk.cotangent(input)))
+  }
+
   clone(map: (value: Value) => Value, parent: Rule | undefined): Rule {
     const copy = new CustomRule(parent, this.inputs.map(map) as Tensor[], this.inputStructure, this.location)
     copy.outputs = this.outputs.map(map) as Tensor[]
-    copy.residuals = this.residuals.map(map) as Tensor[]
+    copy.residuals = copy.outputs.slice(this.outputs.length - this.residuals.length)
     copy.residualStructure = this.residualStructure
     copy.outputStructure = this.outputStructure
     copy.backwardFunction = this.backwardFunction
