@@ -22,6 +22,7 @@ interface OuterState {
   readonly block: Block | undefined
   readonly op: string | undefined
   readonly resultCount: number
+  readonly dictionaryAt: number | undefined
 }
 
 /** Regions inside each other; deeper text is refused before it can exhaust the stack. */
@@ -43,6 +44,8 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
   /** The op whose own form is being read, for messages. */
   #op: string | undefined
   #resultCount = 0
+  /** Where the attribute dictionary of the form being read stands, if it has one: attributes that do not fit are reported there. */
+  #dictionaryAt: number | undefined
 
   constructor(text: string, file: string, catalogue: ReadonlyMap<string, OpDefinition>, allowForeign: boolean) {
     super(text, file)
@@ -71,7 +74,9 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
   }
 
   attributes(): Record<string, Attribute> {
-    return this.peek('{') ? this.dictionary() : {}
+    if (!this.peek('{')) return {}
+    this.#dictionaryAt = this.start
+    return this.dictionary()
   }
 
   region(bare?: readonly { name: OperandReference; type: Type }[]): Region {
@@ -126,7 +131,7 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
   /** Names defined from now on end with `#leaveRegion`, which takes back what this gives. */
   #enterRegion(): OuterState {
     if (++this.#regions > deepestRegions) this.error(`regions are nested more than ${deepestRegions} deep`)
-    const outer: OuterState = { names: this.enterScope(), block: this.#block, op: this.#op, resultCount: this.#resultCount }
+    const outer: OuterState = { names: this.enterScope(), block: this.#block, op: this.#op, resultCount: this.#resultCount, dictionaryAt: this.#dictionaryAt }
     this.#op = undefined
     return outer
   }
@@ -136,6 +141,7 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
     this.#block = outer.block
     this.#op = outer.op
     this.#resultCount = outer.resultCount
+    this.#dictionaryAt = outer.dictionaryAt
     this.#regions--
   }
 
@@ -231,6 +237,7 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
     const outer = this.#op
     this.#op = name
     this.#resultCount = results ? results.reduce((sum, { count }) => sum + count, 0) : 0
+    this.#dictionaryAt = undefined
     let parsed: ParsedOperation
     try {
       parsed = assembly.parse(this)
@@ -288,6 +295,7 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
     { attributes: raw, properties }: { attributes: Readonly<Record<string, Attribute>>; properties?: Readonly<Record<string, Attribute>> },
     at: number,
   ): { attributes: Record<string, unknown>; discardable: Record<string, Attribute> | undefined } {
+    const place = properties ? at : (this.#dictionaryAt ?? at)
     let codecs = this.#codecs.get(definition)
     if (!codecs) {
       codecs = Object.entries(definition.attributes as Record<string, AttributeCodec<unknown>>)
@@ -302,8 +310,8 @@ export abstract class OperationParser extends ValueParser implements AssemblyPar
         continue
       }
       used++
-      const read = this.#decode(definition, name, codec, value, at)
-      if (read === undefined) this.errorAt(at, `'${definition.name}' op attribute '${name}' failed to satisfy constraint: ${codec.expected}`)
+      const read = this.#decode(definition, name, codec, value, place)
+      if (read === undefined) this.errorAt(place, `'${definition.name}' op attribute '${name}' failed to satisfy constraint: ${codec.expected}`)
       attributes[name] = read
     }
     let discardable: Record<string, Attribute> | undefined
