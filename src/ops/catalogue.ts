@@ -1,6 +1,7 @@
 import type { OpDefinition } from '../ir/op-definition.ts'
 import * as arithmetic from './arithmetic.ts'
 import { asyncDoneOp, asyncStartOp } from './async.ts'
+import { batchNormGradOp, batchNormInferenceOp, batchNormTrainingOp } from './batch-norm.ts'
 import * as bitwise from './bitwise.ts'
 import { broadcastInDimOp } from './broadcast.ts'
 import { callOp, compositeOp } from './call.ts'
@@ -8,18 +9,26 @@ import * as check from './check.ts'
 import * as collectiveReductions from './collective-reductions.ts'
 import * as collectives from './collectives.ts'
 import { compareOp } from './compare.ts'
+import { complexOp, imagOp, realOp } from './complex.ts'
 import { concatenateOp } from './concatenate.ts'
 import { arithConstantOp, constantOp } from './constant.ts'
 import { caseOp, ifOp } from './control-flow.ts'
 import { bitcastConvertOp, convertOp, reducePrecisionOp } from './convert.ts'
+import { convolutionOp } from './convolution.ts'
 import { customCallOp } from './custom-call.ts'
+import { getDimensionSizeOp, setDimensionSizeOp } from './dimension-size.ts'
 import { dotGeneralOp, dotOp } from './dot-general.ts'
 import { dynamicSliceOp, dynamicUpdateSliceOp } from './dynamic-slice.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
+import { fftOp } from './fft.ts'
 import { gatherOp, scatterOp } from './gather-scatter.ts'
 import { infeedOp, outfeedOp, recvOp, sendOp } from './host-transfer.ts'
 import { iotaOp } from './iota.ts'
+import * as legacy from './legacy.ts'
+import { einsumOp, unaryEinsumOp } from './legacy-einsum.ts'
+import { choleskyOp, triangularSolveOp } from './linear-algebra.ts'
+import { mapOp } from './map.ts'
 import { optimizationBarrierOp } from './optimization-barrier.ts'
 import { rngBitGeneratorOp, rngOp } from './random-bits.ts'
 import { reduceOp } from './reduce.ts'
@@ -30,6 +39,7 @@ import { reverseOp } from './reverse.ts'
 import { clampOp, selectOp } from './select.ts'
 import { runParallelOp } from './run-parallel.ts'
 import { sortOp } from './sort.ts'
+import { afterAllOp, createTokenOp } from './tokens.ts'
 import { getTupleElementOp, tupleOp } from './tuple.ts'
 import { padOp, sliceOp } from './slice-pad.ts'
 import { transposeOp } from './transpose.ts'
@@ -78,6 +88,10 @@ const definitions: readonly OpDefinition[] = [
   compareOp,
   selectOp,
   clampOp,
+  mapOp,
+  complexOp,
+  realOp,
+  imagOp,
   // constants and shape
   constantOp,
   broadcastInDimOp,
@@ -101,7 +115,25 @@ const definitions: readonly OpDefinition[] = [
   selectAndScatterOp,
   dotGeneralOp,
   dotOp,
+  convolutionOp,
+  fftOp,
+  choleskyOp,
+  triangularSolveOp,
+  batchNormInferenceOp,
+  batchNormTrainingOp,
+  batchNormGradOp,
   sortOp,
+  // sizes, tokens
+  getDimensionSizeOp,
+  setDimensionSizeOp,
+  afterAllOp,
+  createTokenOp,
+  // ops of older programs
+  legacy.broadcastOp,
+  legacy.torchIndexSelectOp,
+  legacy.crossReplicaSumOp,
+  einsumOp,
+  unaryEinsumOp,
   // random numbers
   rngBitGeneratorOp,
   rngOp,
