@@ -2,10 +2,10 @@ import { hasReduction, promoteArray } from '../host/reduce.ts'
 import { type WindowAxis, dilatedSize, forEachWindow, reduceWindows } from '../host/windows.ts'
 import { dtypes } from '../ir/dtypes.ts'
 import { DifferentiationError, OpError } from '../ir/errors.ts'
-import { HostArray } from '../ir/host-array.ts'
+import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
 import { type Region, Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
-import { type TensorType, compatibleShape, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { type TensorType, compatibleShape, elementCount, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import { add, multiply } from './arithmetic.ts'
@@ -15,6 +15,7 @@ import { fill, ones } from './constant.ts'
 import { defineOp } from './define.ts'
 import { maximum, minimum } from './elementwise-binary.ts'
 import { agreeAll } from './kept-axes.ts'
+import { liftRegion, repeatScalar } from './lift-region.ts'
 import { extremeOf } from './reduce.ts'
 import { checkReducer, reductionKinds } from './reducer.ts'
 import { agree, needTensor, withShape } from './result-type.ts'
@@ -132,27 +133,48 @@ function windowSumGradient(d: Tensor, shape: readonly number[], window: readonly
   })
 }
 
-function reduceWindowsByRegion({ arrays, regions: [body], resultTypes, run }: EvaluateContext<WindowAttributes>, window: readonly WindowAxis[]): HostArray[] {
+/** Any body: one step for each element of the window, for all places side by side if the body allows it. */
+function reduceWindowsByRegion(context: EvaluateContext<WindowAttributes>, window: readonly WindowAxis[]): HostArray[] {
+  const { arrays, regions: [body], resultTypes, run } = context
   const count = arrays.length / 2
   const parameters = body.block.arguments.map((argument) => argument.type as TensorType)
   const wide = parameters.find((parameter) => parameter.shape.length > 0)
   if (wide) throw new OpError('reduce_window', `only a body on tensors of rank 0 can be run, this takes ${shortType(wide)}`)
   const inputs = arrays.slice(0, count).map((array, i) => promoteArray(array, parameters[count + i].dtype))
-  const inits = arrays.slice(count).map((array, i) => promoteArray(array, parameters[i].dtype))
   const pads = arrays.slice(count).map((array, i) => promoteArray(array, parameters[count + i].dtype))
-  const widths = parameters.map((parameter) => (dtypes[parameter.dtype].kind === 'complex' ? 2 : 1))
-  const outputs = resultTypes.map((type) => HostArray.zeros((type as TensorType).dtype, (type as TensorType).shape))
-  forEachWindow(arrays[0].shape, window, (place, offsets) => {
-    let accumulated: readonly HostArray[] = inits
-    for (const offset of offsets) {
-      const values = inputs.map((input, i) => {
-        const width = widths[count + i]
-        return offset < 0 ? pads[i] : new HostArray(parameters[count + i], input.data.slice(offset * width, (offset + 1) * width))
-      })
-      accumulated = run(body, [...accumulated, ...values]) as readonly HostArray[]
+  const inits = arrays.slice(count).map((array, i) => promoteArray(array, parameters[i].dtype))
+  const types = resultTypes as readonly TensorType[]
+  const places = elementCount(types[0].shape)
+  const elements = elementCount(window.map(({ size }) => size))
+  const all = new Int32Array(places * elements)
+  forEachWindow(arrays[0].shape, window, (place, offsets) => all.set(offsets, place * elements))
+  /** The elements number `element` of the windows at `length` places from `first` on. */
+  const pick = (i: number, element: number, first: number, length: number): HostData => {
+    const width = dtypes[inputs[i].dtype].kind === 'complex' ? 2 : 1
+    const from = inputs[i].data as Float64Array
+    const padding = pads[i].data as Float64Array
+    const out = allocate(inputs[i].dtype, length) as Float64Array
+    for (let place = 0; place < length; place++) {
+      const offset = all[(first + place) * elements + element]
+      for (let part = 0; part < width; part++) out[place * width + part] = offset < 0 ? padding[part] : from[offset * width + part]
     }
-    accumulated.forEach((value, i) => outputs[i].data.set(value.data as never, place * widths[i]))
-  })
+    return out
+  }
+  const together = liftRegion(context, body, places)
+  if (together) {
+    let accumulated: readonly HostArray[] = inits.map((init) => repeatScalar(init, places))
+    const lists = inputs.map(({ dtype }) => tensorType(dtype, [places]))
+    for (let element = 0; element < elements; element++)
+      accumulated = together([...accumulated, ...lists.map((type, i) => new HostArray(type, pick(i, element, 0, places)))])
+    return accumulated.map((array, i) => new HostArray(types[i], array.data))
+  }
+  const outputs = types.map((type) => HostArray.zeros(type.dtype, type.shape))
+  for (let place = 0; place < places; place++) {
+    let accumulated: readonly HostArray[] = inits
+    for (let element = 0; element < elements; element++)
+      accumulated = run(body, [...accumulated, ...inputs.map((_, i) => new HostArray(parameters[count + i], pick(i, element, place, 1)))]) as readonly HostArray[]
+    accumulated.forEach(({ data }, i) => outputs[i].data.set(data as never, place * data.length))
+  }
   return outputs
 }
 

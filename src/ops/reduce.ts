@@ -3,7 +3,7 @@ import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { type DType, dtypes, integerRange } from '../ir/dtypes.ts'
 import { DifferentiationError, OpError } from '../ir/errors.ts'
 import { largestFinite } from '../ir/float-bits.ts'
-import { HostArray, allocate } from '../ir/host-array.ts'
+import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
 import { Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
 import { type TensorType, elementCount, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
@@ -20,6 +20,7 @@ import { defineOp } from './define.ts'
 import { maximum, minimum } from './elementwise-binary.ts'
 import { agreeAll, keepAxes, otherAxes } from './kept-axes.ts'
 import { reduceAssembly } from './reduce-assembly.ts'
+import { liftRegion, repeatScalar } from './lift-region.ts'
 import { exclusiveProduct } from './reduce-product.ts'
 import { checkReducer, reductionKinds } from './reducer.ts'
 import { needTensor } from './result-type.ts'
@@ -49,7 +50,7 @@ export const reduceOp = defineOp({
       if (axis < 0 || axis >= first.shape.length) fail(`dimensions [${dimensions}] has ${axis}, input ${shortType(first)} has rank ${first.shape.length}`, 'reduce_c4')
     if (new Set(dimensions).size !== dimensions.length) fail(`dimensions [${dimensions}] repeats an axis`, 'reduce_c5')
     const kept = otherAxes(first.shape.length, dimensions)
-    const accumulated = checkReducer(regions[0], { inputs, inits, allowed: dimensions.map((axis) => first.shape[axis]), region: 'body', rule: 'reduce_c6', fail })
+    const accumulated = checkReducer(regions[0], { inputs, inits, allowed: kept.map((axis) => first.shape[axis]), region: 'body', rule: 'reduce_c6', fail })
     return agreeAll(accumulated.map((type, i) => keepAxes(type, inputs[i], kept)), results, fail, 'reduce_c8')
   },
   evaluate: (context) => {
@@ -123,36 +124,47 @@ function gradientOf(kind: ReductionKind, { operand, init, result, d, axes, needI
   }
 }
 
-/** Any body: it runs once per element, on values of rank 0, with what is accumulated so far as its first arguments. */
-function reduceByRegion({ arrays, attributes, regions: [body], resultTypes, run }: EvaluateContext<{ readonly dimensions: readonly number[] }>): HostArray[] {
+/**
+ * Any body, with what is accumulated so far as its first arguments: one step for each reduced element, for all results side by side if
+ * the body allows it.
+ */
+function reduceByRegion(context: EvaluateContext<{ readonly dimensions: readonly number[] }>): HostArray[] {
+  const { arrays, attributes: { dimensions }, regions: [body], resultTypes, run } = context
   const count = arrays.length / 2
-  const { block } = body
-  const parameters = block.arguments.map((argument) => argument.type as TensorType)
+  const parameters = body.block.arguments.map((argument) => argument.type as TensorType)
   const wide = parameters.find((parameter) => parameter.shape.length > 0)
   if (wide) throw new OpError('reduce', `only a body on tensors of rank 0 can be run, this takes ${shortType(wide)}`)
-  const kept = otherAxes(arrays[0].shape.length, attributes.dimensions)
-  const inputs = arrays.slice(0, count).map((array, i) => promoteArray(lastAxes(array, [...kept, ...attributes.dimensions]), parameters[count + i].dtype))
+  const kept = otherAxes(arrays[0].shape.length, dimensions)
+  // Step by step, each with its elements for all results in order.
+  const inputs = arrays.slice(0, count).map((array, i) => promoteArray(withAxes(array, [...dimensions, ...kept]), parameters[count + i].dtype))
   const inits = arrays.slice(count).map((array, i) => promoteArray(array, parameters[i].dtype))
-  const outputs = resultTypes.map((type) => HostArray.zeros((type as TensorType).dtype, (type as TensorType).shape))
-  const steps = elementCount(attributes.dimensions.map((axis) => arrays[0].shape[axis]))
-  const widths = parameters.map((parameter) => (dtypes[parameter.dtype].kind === 'complex' ? 2 : 1))
-  const total = elementCount(outputs[0].shape)
-  for (let position = 0, next = 0; position < total; position++) {
+  const types = resultTypes as readonly TensorType[]
+  const steps = elementCount(dimensions.map((axis) => arrays[0].shape[axis]))
+  const total = elementCount(types[0].shape)
+  const elements = (i: number, at: number, length: number): HostData => {
+    const width = dtypes[inputs[i].dtype].kind === 'complex' ? 2 : 1
+    return inputs[i].data.slice(at * width, (at + length) * width)
+  }
+  const together = liftRegion(context, body, total)
+  if (together) {
+    let accumulated: readonly HostArray[] = inits.map((init) => repeatScalar(init, total))
+    const lists = inputs.map(({ dtype }) => tensorType(dtype, [total]))
+    for (let step = 0; step < steps; step++)
+      accumulated = together([...accumulated, ...lists.map((type, i) => new HostArray(type, elements(i, step * total, total)))])
+    return accumulated.map((array, i) => new HostArray(types[i], array.data))
+  }
+  const outputs = types.map((type) => HostArray.zeros(type.dtype, type.shape))
+  for (let position = 0; position < total; position++) {
     let accumulated: readonly HostArray[] = inits
-    for (let step = 0; step < steps; step++, next++) {
-      const values = inputs.map((input, i) => {
-        const width = widths[count + i]
-        return new HostArray(parameters[count + i], input.data.slice(next * width, (next + 1) * width))
-      })
-      accumulated = run(body, [...accumulated, ...values]) as readonly HostArray[]
-    }
-    accumulated.forEach((value, i) => outputs[i].data.set(value.data as never, position * widths[i]))
+    for (let step = 0; step < steps; step++)
+      accumulated = run(body, [...accumulated, ...inputs.map((_, i) => new HostArray(parameters[count + i], elements(i, step * total + position, 1)))]) as readonly HostArray[]
+    accumulated.forEach(({ data }, i) => outputs[i].data.set(data as never, position * data.length))
   }
   return outputs
 }
 
 /** The array with its axes in another order. */
-function lastAxes(array: HostArray, order: readonly number[]): HostArray {
+function withAxes(array: HostArray, order: readonly number[]): HostArray {
   if (order.every((axis, i) => axis === i)) return array
   const shape = order.map((axis) => array.shape[axis])
   const strides = rowMajorStrides(array.shape)
