@@ -63,7 +63,7 @@ export function sortByKeys(arrays: readonly HostArray[], keys: HostArray, axis: 
 }
 
 /** Sorts arrays side by side, line by line, as `less` says; `begin` is told where the line starts. */
-export function sortLines(arrays: readonly HostArray[], lines: Lines, begin: (start: number) => void, less: Less): HostArray[] {
+function sortLines(arrays: readonly HostArray[], lines: Lines, begin: (start: number) => void, less: Less): HostArray[] {
   const outputs = arrays.map((array) => allocate(array.dtype, array.size))
   const widths = arrays.map((array) => (dtypes[array.dtype].kind === 'complex' ? 2 : 1))
   for (const start of lines.starts) {
@@ -78,6 +78,75 @@ export function sortLines(arrays: readonly HostArray[], lines: Lines, begin: (st
     })
   }
   return arrays.map((array, k) => new HostArray(array.type, outputs[k]))
+}
+
+/** Says of pairs of elements, given by their offsets in the arrays, which first ones come before their second ones (1, else 0). */
+export type BeforeAll = (firsts: Int32Array, seconds: Int32Array) => ArrayLike<number>
+
+/**
+ * Sorts arrays side by side along an axis by any comparison. All lines, and all merges of a line that do not depend on one another,
+ * go on in step, so that `before` is asked about many pairs at once.
+ */
+export function sortInStep(arrays: readonly HostArray[], { starts, length, step }: Lines, before: BeforeAll): HostArray[] {
+  const total = starts.length * length
+  const places = Int32Array.from({ length: total }, (_, slot) => starts[Math.floor(slot / length)] + (slot % length) * step)
+  let from = places.slice()
+  let to = new Int32Array(total)
+  for (let width = 1; width < length; width *= 2) {
+    const merges: Merge[] = []
+    for (let line = 0; line < total; line += length)
+      for (let start = 0; start < length; start += 2 * width) {
+        const middle = line + Math.min(start + width, length)
+        const end = line + Math.min(start + 2 * width, length)
+        if (middle < end) merges.push({ left: line + start, middle, right: middle, end, out: line + start })
+        else to.set(from.subarray(line + start, end), line + start)
+      }
+    mergeInStep(merges, from, to, before)
+    ;[from, to] = [to, from]
+  }
+  return arrays.map((array) => {
+    const out = allocate(array.dtype, array.size) as Float64Array
+    const data = array.data as Float64Array
+    const parts = dtypes[array.dtype].kind === 'complex' ? 2 : 1
+    for (let slot = 0; slot < total; slot++) for (let part = 0; part < parts; part++) out[places[slot] * parts + part] = data[from[slot] * parts + part]
+    return new HostArray(array.type, out)
+  })
+}
+
+/** A merge of two sorted runs, as far as it has come. */
+interface Merge {
+  left: number
+  readonly middle: number
+  right: number
+  readonly end: number
+  out: number
+}
+
+function mergeInStep(merges: Merge[], from: Int32Array, to: Int32Array, before: BeforeAll): void {
+  let active = merges
+  let firsts = new Int32Array(active.length)
+  let seconds = new Int32Array(active.length)
+  while (active.length > 0) {
+    // Pairs beyond the active merges are left over from before; fewer list lengths are less work for who compares.
+    if (active.length <= firsts.length / 2) {
+      firsts = new Int32Array(active.length)
+      seconds = new Int32Array(active.length)
+    }
+    active.forEach(({ left, right }, i) => {
+      firsts[i] = from[right]
+      seconds[i] = from[left]
+    })
+    const answers = before(firsts, seconds)
+    active.forEach((merge, i) => {
+      to[merge.out++] = answers[i] ? from[merge.right++] : from[merge.left++]
+    })
+    active = active.filter((merge) => {
+      const { left, middle, right, end, out } = merge
+      if (left < middle && right < end) return true
+      to.set(left < middle ? from.subarray(left, middle) : from.subarray(right, end), out)
+      return false
+    })
+  }
 }
 
 function sortNatively(keys: HostArray, { starts, length, step }: Lines, descending: boolean): HostArray {

@@ -1,4 +1,4 @@
-import { hasReduction, promoteArray } from '../host/reduce.ts'
+import { combiner, hasReduction, promoteArray } from '../host/reduce.ts'
 import { type WindowAxis, dilatedSize, forEachWindow, reduceWindows } from '../host/windows.ts'
 import { dtypes } from '../ir/dtypes.ts'
 import { DifferentiationError, OpError } from '../ir/errors.ts'
@@ -268,12 +268,13 @@ function selectAndScatterArrays({ arrays: [operand, source, init], attributes, r
         return (run(choose, [scalar(operand, element, chosen, operandWidth), scalar(operand, element, other, operandWidth)])[0] as HostArray).data[0] !== 0
     }
   }
-  const sums = reductionKinds(scatter)?.[0] === 'add' && type.dtype === 'f64'
+  const kind = reductionKinds(scatter)?.[0]
+  const combine = kind && combiner(kind, type.dtype)
   forEachWindow(operand.shape, windowOf({ ...attributes, window_dimensions: attributes.window_dimensions ?? [] }), (place, offsets) => {
     let chosen = -1
     for (const offset of offsets) if (offset >= 0 && (chosen < 0 || !keeps(chosen, offset))) chosen = offset
     if (chosen < 0) return
-    if (sums) (result.data as Float64Array)[chosen] += (from.data as Float64Array)[place]
+    if (combine) result.data[chosen] = combine(result.data[chosen] as number, from.data[place] as number)
     else {
       const combined = run(scatter, [scalar(result, tensorType(type.dtype, []), chosen, width), scalar(from, tensorType(type.dtype, []), place, width)])[0] as HostArray
       result.data.set(combined.data as never, chosen * width)

@@ -1,7 +1,7 @@
-import { type KeyOrder, linesAlong, sortByKeys, sortLines } from '../host/sort.ts'
+import { type KeyOrder, linesAlong, sortByKeys, sortInStep } from '../host/sort.ts'
 import { dtypes } from '../ir/dtypes.ts'
 import { OpError } from '../ir/errors.ts'
-import { HostArray } from '../ir/host-array.ts'
+import { HostArray, allocate } from '../ir/host-array.ts'
 import { type Region, Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
 import { type TensorType, compatibleShape, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
@@ -14,6 +14,7 @@ import { copyRegion } from './copy-region.ts'
 import { defineOp } from './define.ts'
 import { iota } from './iota.ts'
 import { agreeAll } from './kept-axes.ts'
+import { liftRegion } from './lift-region.ts'
 import { needTensor } from './result-type.ts'
 import { emitReturn } from './return.ts'
 
@@ -98,22 +99,27 @@ function plainComparator(comparator: Region): ({ readonly key: number } & KeyOrd
   return { key: lhs.index >> 1, descending: (direction === 'GT') !== swapped, total: type === 'TOTALORDER' }
 }
 
-/** Any comparator: it runs once per comparison. */
-function sortByRegion({ arrays, regions: [comparator], run }: EvaluateContext<SortAttributes>, axis: number): HostArray[] {
-  const lines = linesAlong(arrays[0].shape, axis)
-  const widths = arrays.map((array) => (dtypes[array.dtype].kind === 'complex' ? 2 : 1))
-  const types = arrays.map((array) => tensorType(array.dtype, []))
-  // One scalar per element of the line, so that comparisons share them.
-  let line: HostArray[][] = []
-  const begin = (start: number) => {
-    line = arrays.map(({ data }, k) =>
-      Array.from({ length: lines.length }, (_, i) => {
-        const at = (start + i * lines.step) * widths[k]
-        return new HostArray(types[k], data.slice(at, at + widths[k]))
-      }),
-    )
+/** Any comparator: many comparisons at once if it allows that, else one by one. */
+function sortByRegion(context: EvaluateContext<SortAttributes>, axis: number): HostArray[] {
+  const { arrays, regions: [comparator], run } = context
+  /** Elements of an array at some offsets. */
+  const pick = ({ data, dtype }: HostArray, offsets: Int32Array, shape: readonly number[]): HostArray => {
+    const width = dtypes[dtype].kind === 'complex' ? 2 : 1
+    const out = allocate(dtype, offsets.length) as Float64Array
+    for (let i = 0; i < out.length; i++) out[i] = (data as Float64Array)[width === 1 ? offsets[i] : 2 * offsets[i >> 1] + (i & 1)]
+    return new HostArray(tensorType(dtype, shape), out)
   }
-  return sortLines(arrays, lines, begin, (a, b) => (run(comparator, line.flatMap((values) => [values[a], values[b]]))[0] as HostArray).data[0] !== 0)
+  let lanes = 0
+  let together: ReturnType<typeof liftRegion>
+  return sortInStep(arrays, linesAlong(arrays[0].shape, axis), (firsts, seconds) => {
+    if (lanes !== firsts.length) {
+      lanes = firsts.length
+      together = liftRegion(context, comparator, lanes)
+    }
+    const pairs = (a: Int32Array, b: Int32Array, shape: readonly number[]) => arrays.flatMap((array) => [pick(array, a, shape), pick(array, b, shape)])
+    if (together) return together(pairs(firsts, seconds, [lanes]))[0].data as Uint8Array
+    return Array.from(firsts, (_, i) => Number((run(comparator, pairs(firsts.subarray(i, i + 1), seconds.subarray(i, i + 1), []))[0] as HostArray).data[0]))
+  })
 }
 
 export interface SortOptions {
