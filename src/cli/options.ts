@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander'
 
 /** Options that several commands have, and parsers of option values: commander prints their message beside the option's name. */
 
-export const jsonOption = (): Option => new Option('--json', 'print one JSON object on stdout instead of text')
+export const jsonOption = (what = 'print one JSON object on stdout instead of text'): Option => new Option('--json', what)
 
 export const backendOption = (backends: readonly string[] = ['cpu', 'interpreter', 'tpu']): Option =>
   new Option('--backend <name>', 'where programs run').choices([...backends]).default(backends[0])

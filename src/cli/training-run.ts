@@ -1,0 +1,133 @@
+import { basename, resolve } from 'node:path'
+import { lossUnits } from '../data/loss-units.ts'
+import { byteTokenizer } from '../data/tokenizer.ts'
+import { checkConfiguration } from '../models/configuration.ts'
+import { type BackendName, startSession } from '../program/start.ts'
+import { packageRoot } from '../runner/python.ts'
+import { findCheckpoint, runOfCheckpoint } from '../train/checkpoint.ts'
+import { loadTrainingData } from '../train/corpus.ts'
+import { type RunConfigInput, checkRunConfig } from '../train/run-config.ts'
+import { type RunFolder, type SavedConfig, appendMetrics, assertNewRun, createRunFolder, openRunFolder, rewindMetrics, runFolder, saveConfig } from '../train/run-folder.ts'
+import { type RunResult, type TrainListener, Trainer } from '../train/trainer.ts'
+import { type NamedModel, loadModel } from './model-reference.ts'
+import { evaluationLine, reportLine } from './progress.ts'
+import { exitCodes } from './report-error.ts'
+import { writeRunReport } from './run-report.ts'
+import { packageVersion } from './version.ts'
+
+/** A run that is ready to start. */
+export interface PreparedRun {
+  readonly folder: RunFolder
+  readonly named: NamedModel
+  readonly config: SavedConfig
+  readonly resume: string | undefined
+}
+
+/** Checks everything before the folder is made. Throws `ConfigurationError`, `TrainError` `RUN_EXISTS`. */
+export async function prepareNewRun(path: string, named: NamedModel, run: RunConfigInput): Promise<PreparedRun> {
+  const config: SavedConfig = { reference: named.reference, model: named.config, run: checkRunConfig(run) }
+  await assertNewRun(path)
+  return { folder: runFolder(path), named, config, resume: undefined }
+}
+
+/** A run that goes on from its newest checkpoint, or from the one that `path` names. */
+export async function prepareResumedRun(path: string, steps: number | undefined): Promise<PreparedRun> {
+  const checkpoint = await findCheckpoint(path)
+  const { folder, config } = await openRunFolder(runOfCheckpoint(checkpoint))
+  const { model } = await loadModel(config.reference, config.model)
+  const named = { reference: config.reference, model, config: checkConfiguration(model.schema, config.model, `the configuration of ${folder.path}`) }
+  return { folder, named, config: { ...config, run: { ...config.run, steps: steps ?? config.run.steps } }, resume: checkpoint }
+}
+
+/** Trains, telling on stdout what happens; the run's folder is made or gone on with. */
+export async function performRun({ folder, named, config, resume }: PreparedRun, { backend, json }: { backend: BackendName; json: boolean }): Promise<RunResult> {
+  const { run } = config
+  const tell = (event: string, facts: Record<string, unknown>, line: string): void => {
+    process.stdout.write(`${json ? JSON.stringify({ event, ...facts }) : line}\n`)
+  }
+  const tokenizer = byteTokenizer()
+  const data = loadTrainingData(run.data, tokenizer, packageRoot)
+  const session = await startSession(backend)
+  const stop = interruption(folder)
+  try {
+    const trainer = await Trainer.create(session, {
+      ...named,
+      run,
+      tokenizer,
+      train: data.documents.train,
+      heldOut: data.documents[run.evaluation.split],
+      resume,
+      modelSource: named.reference,
+      versions: { engram: packageVersion, node: process.versions.node },
+    })
+    if (resume === undefined) await createRunFolder(folder.path, config)
+    else {
+      await saveConfig(folder.path, config)
+      await rewindMetrics(folder, trainer.step)
+    }
+    const { train } = data.sizes
+    tell('start', { run: folder.path, step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, corpus: data.name, backend, compileSeconds: trainer.statistics.compileSeconds },
+      `${named.reference}: ${trainer.parameterCount.toLocaleString('en')} parameters; ${data.name}: ${train.documents} documents of ${(train.bytes / 1e6).toFixed(1)} MB to train on; ` +
+        `compiled in ${trainer.statistics.compileSeconds.toFixed(1)} s${resume === undefined ? '' : `; going on after step ${trainer.step}`}`)
+    const listener: TrainListener = {
+      report: async (report) => {
+        await appendMetrics(folder, { event: 'report', ...report })
+        tell('report', { ...report }, reportLine(report, run.steps))
+      },
+      evaluated: async (evaluation) => {
+        await appendMetrics(folder, { event: 'evaluation', ...evaluation })
+        tell('evaluation', { ...evaluation }, evaluationLine(evaluation))
+      },
+      saved: async (path, step) => {
+        await appendMetrics(folder, { event: 'checkpoint', step, path: basename(path) })
+        tell('checkpoint', { step, path }, `checkpoint: ${path}`)
+      },
+      notSaved: async (error, step) => {
+        process.stderr.write(`engram: warning: no checkpoint after step ${step}: ${error.message}\n`)
+        if (json) tell('checkpointFailed', { step, message: error.message }, '')
+        await appendMetrics(folder, { event: 'checkpointFailed', step, message: error.message }).catch(() => {})
+      },
+    }
+    const result = await trainer.run({ checkpoints: folder.checkpoints, failures: folder.path, signal: stop.signal }, listener)
+    const report = await writeRunReport(folder, named, run, data.name, session.backend.versions ?? {})
+    const { tokens, seconds } = result.totals
+    const again = `engram train --resume ${folder.path}`
+    tell('done', { reason: result.reason, run: folder.path, step: result.step, tokens, seconds, checkpoint: result.checkpoint ?? null, report, evaluation: result.evaluation ? lossUnits(result.evaluation) : null },
+      result.reason === 'done'
+        ? `done: ${result.step} steps, ${tokens.toLocaleString('en')} tokens in ${seconds.toFixed(0)} s\nreport: ${report}`
+        : `interrupted after step ${result.step}; the state is saved. Go on with:\n  ${again}`)
+    return result
+  } catch (error) {
+    await adviseResume(error, folder)
+    throw error
+  } finally {
+    stop.forget()
+    await session.close()
+  }
+}
+
+/** If the run can go on from a checkpoint, the error gets that as its hint. */
+async function adviseResume(error: unknown, folder: RunFolder): Promise<void> {
+  if (!(error instanceof Error) || (error as { hint?: unknown }).hint !== undefined) return
+  const checkpoint = await findCheckpoint(folder.path).catch(() => undefined)
+  if (checkpoint !== undefined) Object.assign(error, { hint: `go on from ${checkpoint}: engram train --resume ${folder.path}` })
+}
+
+/** The first Ctrl-C aborts the signal, the second ends the process. */
+function interruption(folder: RunFolder): { signal: AbortSignal; forget(): void } {
+  const controller = new AbortController()
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted)
+    process.stderr.write(`engram: interrupted: the step under way ends, then the state is saved in ${resolve(folder.checkpoints)} (again: quit at once)\n`)
+    controller.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return {
+    signal: controller.signal,
+    forget: () => {
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+    },
+  }
+}
