@@ -95,6 +95,18 @@ describe('reduce', () => {
     expect(captured.toNested()).toEqual([14, 112])
   })
 
+  it('runs a body for many results side by side, with values from outside and constants', () => {
+    const x = HostArray.of('f32', [3, 7], Array.from({ length: 21 }, (_, i) => ((i * 5) % 9) - 4))
+    const body = (a: number, b: number) => a - 2 * b * 0.5
+    const [columns, rows] = runOps(
+      (t, s) => [0, 1].map((axis) => reduce(t, scalar(10), [axis], (a, b) => subtract(a, multiply(multiply(b, s), 0.5)))),
+      x,
+      HostArray.from('f32', 2),
+    )
+    expect(numbers(columns)).toEqual(naive(x, [0], 10, body))
+    expect(numbers(rows)).toEqual(naive(x, [1], 10, body))
+  })
+
   it('prints as upstream does: compact for one commutative op on the arguments in order, else with a reducer', () => {
     const program = lower(
       (x: Tensor, i: Tensor) => [

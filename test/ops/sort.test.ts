@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { HostArray } from '../../src/ir/host-array.ts'
 import type { Tensor } from '../../src/ir/module.ts'
 import { tensorType } from '../../src/ir/types.ts'
-import { add, negate } from '../../src/ops/arithmetic.ts'
+import { add, negate, subtract } from '../../src/ops/arithmetic.ts'
 import { compare } from '../../src/ops/compare.ts'
+import { abs } from '../../src/ops/elementwise-unary.ts'
 import { argSort, sort, sortAscending, sortDescending, sortWithIndices } from '../../src/ops/sort.ts'
 import { lower } from '../../src/program/lower.ts'
 import { ravel, unravel } from '../support/arrays.ts'
@@ -66,6 +67,13 @@ describe('sort', () => {
     expect([values, indices, byHand].map((y) => y.toNested())).toEqual([[0, 1, 1, 2, 2], [4, 1, 3, 0, 2], [0, 2, 1, 3, 4]])
     const pairs = runOps((a, b) => sort([a, b], 0, ([a, b], [c, d]) => compare(add(a, b), add(c, d), 'LT')), x, HostArray.from('i32', [0, 9, -3, 1, 1]))
     expect(pairs.map((y) => y.toNested())).toEqual([[2, 0, 2, 1, 1], [-3, 1, 0, 1, 9]])
+  })
+
+  it('compares by values from outside and constants', () => {
+    const x = HostArray.from('f32', [[3, -1, 4, -1, -5, 9, 2, -6], [1, 8, -8, 0, 3, -3, 2, -2]])
+    const distance = (v: number) => Math.abs(v - 2)
+    const sorted = runOp((t, center) => sort(t, 1, (a, b) => compare(abs(subtract(a, center)), add(abs(subtract(b, center)), 0), 'LT')), x, HostArray.from('f32', 2))
+    expect(sorted.toNested()).toEqual([[3, -1, 4, -1, -5, 9, 2, -6], [1, 8, -8, 0, 3, -3, 2, -2]].map((line) => line.sort((a, b) => distance(a) - distance(b))))
   })
 
   it('puts -0 before 0 and NaN last in the total order', () => {
