@@ -43,7 +43,7 @@ export async function writeNpy(path: string, array: HostArray): Promise<void> {
 
 /** Header (version 1.0, padded to 64 bytes) and data. Source: NumPy, "NPY format". */
 function npyBytes(letter: string, shape: readonly number[], data: Uint8Array): Uint8Array {
-  const order = /1$/.test(letter) && letter !== 'c1' ? '|' : '<'
+  const order = letter.endsWith('1') ? '|' : '<'
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
   const text = `{'descr': '${order}${letter}', 'fortran_order': False, 'shape': ${tuple}, }`
   const padded = text + ' '.repeat((64 - ((10 + text.length + 1) % 64)) % 64) + '\n'

@@ -15,9 +15,10 @@ describe('samples of ops', () => {
     expect(opSamples.filter(({ op }) => !catalogue.has(op))).toEqual([])
   })
   it('say that an op is differentiable exactly where it has a gradient', () => {
-    for (const { name, op, differentiable } of opSamples) {
+    const wrong = opSamples.filter(({ op, differentiable }) => {
       const { vjp } = catalogue.get(op)!
-      if (typeof vjp !== 'function' && !vjp.zero) expect(differentiable, name).toBe(false)
-    }
+      return typeof vjp !== 'function' && !vjp.zero && differentiable !== false
+    })
+    expect(wrong.map(({ name }) => name)).toEqual([])
   })
 })
