@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { parse } from 'npyjs'
 import type { DType } from '../ir/dtypes.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { tensorType } from '../ir/types.ts'
@@ -20,17 +19,32 @@ export async function readNpy(path: string): Promise<HostArray> {
   } catch (error) {
     throw new DataError(`${path}: cannot be read: ${(error as Error).message}`, 'NPY_FORMAT')
   }
-  if (bytes.length < 10 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY')
+  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY')
     throw new DataError(`${path}: not an npy file: expected the magic bytes \\x93NUMPY, found ${JSON.stringify(bytes.toString('latin1', 0, 6))}`, 'NPY_FORMAT')
   try {
-    const { data, shape, dtype, fortranOrder } = parse(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer, { convertFloat16: false })
-    const known = letters[dtype]
-    if (!known) throw new Error(`element type ${dtype} is not supported, only ${Object.keys(letters).join(', ')}`)
-    if (fortranOrder && shape.length > 1) throw new Error('the array is in column (Fortran) order: save it with numpy.ascontiguousarray')
-    return HostArray.fromBytes(tensorType(known, shape), new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    return parseNpy(bytes)
   } catch (error) {
     throw new DataError(`${path}: ${(error as Error).message}`, 'NPY_FORMAT')
   }
+}
+
+/** Source: NumPy, "NPY format": magic, version, header length (2 bytes, or 4 from version 2), a Python dictionary, the data. */
+function parseNpy(bytes: Buffer): HostArray {
+  const wide = bytes[6] >= 2
+  const start = wide ? 12 : 10
+  const end = start + (wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8))
+  if (end > bytes.length) throw new Error(`cut short: the header ends at byte ${end}, the file at ${bytes.length}`)
+  const header = bytes.toString('utf8', start, end)
+  const found = /'descr':\s*'([<>|=]?)(\w+)'/.exec(header)
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1]
+  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1]
+  if (!found || !order || shape === undefined) throw new Error(`the header is not understood: ${header.trim().slice(0, 80)}`)
+  const dtype = letters[found[2]]
+  if (!dtype) throw new Error(`element type ${found[2]} is not supported, only ${Object.keys(letters).join(', ')}`)
+  if (found[1] === '>') throw new Error('the array is big-endian: save it with a little-endian type')
+  const sizes = shape.split(',').filter((size) => size.trim()).map(Number)
+  if (order === 'True' && sizes.length > 1) throw new Error('the array is in column (Fortran) order: save it with numpy.ascontiguousarray')
+  return HostArray.fromBytes(tensorType(dtype, sizes), new Uint8Array(bytes.subarray(end)))
 }
 
 /** Writes a NumPy `.npy` file, atomically. Types that NumPy has not (bf16 and narrower floats) are written as f32. */
