@@ -1,0 +1,122 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { HostArray } from '../../src/ir/host-array.ts'
+import type { Tensor } from '../../src/ir/module.ts'
+import { advanceMemory, filledPlaces, writeMemory } from '../../src/nn/memory.ts'
+import { lengthAfterStart } from '../../src/nn/cache.ts'
+import { attendRetrieved, gateMemory, retrieve } from '../../src/nn/memory-attention.ts'
+import { evaluate, interpretProgram } from '../../src/program/evaluate.ts'
+import { lower } from '../../src/program/lower.ts'
+import type { Program } from '../../src/program/program.ts'
+import { build, read } from '../support/arrays.ts'
+import { tensorType } from '../../src/ir/types.ts'
+
+interface Ring { keys: Tensor; values: Tensor; position: Tensor; length: Tensor }
+
+/** One step of the ring alone: what may be read before the write, and the ring after it. */
+const ringStep = (size: number) => ({ keys, values, position, length }: Ring, start: Tensor, fresh: { keys: Tensor; values: Tensor }) => {
+  const now = { position, length: lengthAfterStart(length, start) }
+  return {
+    filled: filledPlaces(now, size),
+    ring: { ...writeMemory({ keys, values }, fresh, position), ...advanceMemory(now, fresh.keys.shape[2], size) },
+  }
+}
+
+describe('the ring', () => {
+  test('holds the newest n tokens of each slot, whatever the segments and wherever documents start', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.array(fc.record({ count: fc.integer({ min: 1, max: 11 }), starts: fc.tuple(fc.boolean(), fc.boolean()) }), { minLength: 1, maxLength: 9 }),
+        (size, steps) => {
+          const slots = 2
+          let ring: any = {
+            keys: HostArray.zeros('f32', [slots, 1, size, 1]),
+            values: HostArray.zeros('f32', [slots, 1, size, 1]),
+            position: HostArray.of('i32', [], [0]),
+            length: HostArray.zeros('i32', [slots]),
+          }
+          const lists: number[][] = [[], []]
+          let token = 0
+          const programs = new Map<number, any>()
+          for (const { count, starts } of steps) {
+            const fresh: HostArray = build('f32', [slots, 1, count, 1], ([slot, , place]) => 1000 * (slot + 1) + token + place)
+            const rows = tensorType('f32', [slots, 1, size, 1])
+            const ringType = { keys: rows, values: rows, position: tensorType('i32', []), length: tensorType('i32', [slots]) }
+            if (!programs.has(count))
+              programs.set(count, lower(ringStep(size) as (...args: any[]) => unknown, ringType, tensorType('bool', [slots]), { keys: fresh.type, values: fresh.type }))
+            const out: any = interpretProgram(programs.get(count) as Program<any, any>, ring, HostArray.from('bool', starts), { keys: fresh, values: fresh })
+            lists.forEach((list, slot) => {
+              if (starts[slot]) list.length = 0
+              const visible: number[] = []
+              for (let place = 0; place < size; place++)
+                if (read(out.filled, [slot, place])) visible.push(read(ring.keys, [slot, 0, place, 0]))
+              expect(visible.sort((a, b) => a - b)).toEqual(list.slice(-size))
+              for (let place = 0; place < count; place++) list.push(1000 * (slot + 1) + token + place)
+            })
+            token += count
+            ring = out.ring
+            expect([...ring.values.data]).toEqual([...ring.keys.data])
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test('a write moves nothing but the places that it covers', () => {
+    const ring = build('f32', [1, 1, 8, 1], ([, , place]) => place)
+    const fresh = build('f32', [1, 1, 3, 1], ([, , place]) => 100 + place)
+    const at = (position: number) => [
+      ...evaluate((memory: Tensor, rows: Tensor, p: Tensor) => writeMemory({ keys: memory, values: memory }, { keys: rows, values: rows }, p).keys, ring, fresh, HostArray.of('i32', [], [position])).data,
+    ]
+    expect(at(0)).toEqual([100, 101, 102, 3, 4, 5, 6, 7])
+    expect(at(5)).toEqual([0, 1, 2, 3, 4, 100, 101, 102])
+    expect(at(6)).toEqual([102, 1, 2, 3, 4, 5, 100, 101])
+    expect(at(7)).toEqual([101, 102, 2, 3, 4, 5, 6, 100])
+  })
+})
+
+describe('retrieval', () => {
+  const exact = { neighbours: 3, search: 'exact', recallTarget: 0.95 } as const
+  const queries = build('f64', [1, 1, 2, 2], ([, , q, i]) => (q === i ? 1 : 0))
+  const memory = build('f64', [1, 1, 6, 2], ([, , place, i]) => (i === 0 ? place : 10 - place))
+  const look = (filled: boolean[]) =>
+    evaluate((q: Tensor, m: Tensor, f: Tensor) => retrieve(q, { keys: m, values: m }, f, exact), queries, memory, HostArray.from('bool', [filled]))
+
+  test('finds the best filled places, the best first', () => {
+    const { places, valid, keys } = look([true, true, true, true, false, true])
+    expect(places.toNested()).toEqual([[[[5, 3, 2], [0, 1, 2]]]])
+    expect([...valid.data]).toEqual([1, 1, 1, 1, 1, 1])
+    expect((keys.toNested() as number[][][][][])[0][0][0]).toEqual([[5, 5], [3, 7], [2, 8]])
+  })
+
+  test('an empty place never counts, not even with a score of 0 among negative ones', () => {
+    const negative = build('f64', [1, 1, 6, 2], ([, , place]) => (place < 2 ? -1 - place : 0))
+    const { out, weights } = evaluate(
+      (q: Tensor, m: Tensor, f: Tensor) => attendRetrieved(q, retrieve(q, { keys: m, values: m }, f, exact)),
+      queries,
+      negative,
+      HostArray.from('bool', [[true, true, false, false, false, false]]),
+    )
+    const share = 1 / (1 + Math.exp(-1))
+    expect(weights.data[0]).toBeCloseTo(share, 12)
+    expect(weights.data[1]).toBeCloseTo(1 - share, 12)
+    expect(weights.data[2]).toBe(0)
+    expect(out.data[0]).toBeCloseTo(-share - 2 * (1 - share), 12)
+  })
+
+  test('nothing to retrieve gives zeros, and the gate stays shut', () => {
+    const { out } = evaluate(
+      (q: Tensor, m: Tensor, f: Tensor) => attendRetrieved(q, retrieve(q, { keys: m, values: m }, f, exact)),
+      queries,
+      memory,
+      HostArray.zeros('bool', [1, 6]),
+    )
+    expect([...out.data]).toEqual([0, 0, 0, 0])
+    const gated = (length: number) =>
+      evaluate(gateMemory, build('f64', [1, 1, 1, 2], ([, , , i]) => i + 1), build('f64', [1, 1, 1, 2], () => 5), HostArray.from('f64', [0]), HostArray.from('i32', [length]))
+    expect([...gated(0).data]).toEqual([1, 2])
+    expect([...gated(1).data]).toEqual([3, 3.5])
+  })
+})
