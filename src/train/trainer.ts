@@ -213,12 +213,12 @@ export class Trainer {
     return { reason: done ? 'done' : 'interrupted', step: this.#step, totals: this.#meter.totals, evaluation, checkpoint }
   }
 
-  /** Evaluates on the held-out documents, with a model state of its own. Throws if there are none. */
-  async evaluate(): Promise<Evaluation> {
-    const { run, tokenizer, heldOut } = this.#options
-    if (!heldOut?.length) throw new TrainError('there are no held-out documents to evaluate on', 'RUN_CONFIGURATION')
+  /** Evaluates on held-out documents, with a model state of its own. Throws if there are none. */
+  async evaluate(documents: readonly TokenDocument[] = this.#options.heldOut ?? []): Promise<Evaluation> {
+    const { run, tokenizer } = this.#options
+    if (documents.length === 0) throw new TrainError('there are no held-out documents to evaluate on', 'RUN_CONFIGURATION')
     this.#evaluator ??= Evaluator.create(this.#session, this.#options, run.batchSize, this.#parameterSpec)
-    return (await this.#evaluator).evaluate(this.#state.parameters, heldOut, {
+    return (await this.#evaluator).evaluate(this.#state.parameters, documents, {
       tokenizer,
       tokens: run.evaluation.tokens,
       maxDocumentTokens: run.data.maxDocumentTokens,
