@@ -70,7 +70,8 @@ export function bucketRows({ queries, keys, offset }: RelativeExtent, { buckets,
 export function positionBias(table: Tensor, rows: Tensor, { queries, keys }: RelativeExtent): Tensor {
   const heads = table.shape[1]
   const period = queries + keys
-  const byDistance = dotGeneral(table, convert(rows, table.dtype), { contracting: [[0], [1]] })
+  // The rows have a single one each, so the product is exact at full precision.
+  const byDistance = dotGeneral(table, convert(rows, table.dtype), { contracting: [[0], [1]], precision: 'HIGHEST' })
   const repeated = reshape(broadcastInDim(byDistance, [heads, queries, period], [0, 2]), [heads, queries * period])
   const moved = reshape(slice(repeated, [0, 0], [heads, queries * (period - 1)]), [heads, queries, period - 1])
   return slice(moved, [0, 0, 0], [heads, queries, keys])

@@ -107,7 +107,7 @@ module @"memorizing-transformer" {
     %104 = stablehlo.concatenate %arg17, %81, dim = 2 : (tensor<2x2x4x4xbf16>, tensor<2x2x4x4xbf16>) -> tensor<2x2x8x4xbf16>
     %105 = stablehlo.slice %103 [0:2, 0:2, 4:8, 0:4] : (tensor<2x2x8x4xbf16>) -> tensor<2x2x4x4xbf16>
     %106 = stablehlo.slice %104 [0:2, 0:2, 4:8, 0:4] : (tensor<2x2x8x4xbf16>) -> tensor<2x2x4x4xbf16>
-    %107 = stablehlo.dot_general %arg7, %36, contracting_dims = [0] x [1], precision = [DEFAULT, DEFAULT] : (tensor<32x2xf32>, tensor<12x32xf32>) -> tensor<2x12xf32>
+    %107 = stablehlo.dot_general %arg7, %36, contracting_dims = [0] x [1], precision = [HIGHEST, HIGHEST] : (tensor<32x2xf32>, tensor<12x32xf32>) -> tensor<2x12xf32>
     %108 = stablehlo.broadcast_in_dim %107, dims = [0, 2] : (tensor<2x12xf32>) -> tensor<2x4x12xf32>
     %109 = stablehlo.reshape %108 : (tensor<2x4x12xf32>) -> tensor<2x48xf32>
     %110 = stablehlo.slice %109 [0:2, 0:44] : (tensor<2x48xf32>) -> tensor<2x44xf32>

@@ -72,7 +72,7 @@ module @"transformer-xl" {
     %69 = stablehlo.concatenate %arg15, %65, dim = 2 : (tensor<2x2x6x4xbf16>, tensor<2x2x4x4xbf16>) -> tensor<2x2x10x4xbf16>
     %70 = stablehlo.slice %68 [0:2, 0:2, 4:10, 0:4] : (tensor<2x2x10x4xbf16>) -> tensor<2x2x6x4xbf16>
     %71 = stablehlo.slice %69 [0:2, 0:2, 4:10, 0:4] : (tensor<2x2x10x4xbf16>) -> tensor<2x2x6x4xbf16>
-    %72 = stablehlo.dot_general %arg6, %36, contracting_dims = [0] x [1], precision = [DEFAULT, DEFAULT] : (tensor<32x2xf32>, tensor<14x32xf32>) -> tensor<2x14xf32>
+    %72 = stablehlo.dot_general %arg6, %36, contracting_dims = [0] x [1], precision = [HIGHEST, HIGHEST] : (tensor<32x2xf32>, tensor<14x32xf32>) -> tensor<2x14xf32>
     %73 = stablehlo.broadcast_in_dim %72, dims = [0, 2] : (tensor<2x14xf32>) -> tensor<2x4x14xf32>
     %74 = stablehlo.reshape %73 : (tensor<2x4x14xf32>) -> tensor<2x56xf32>
     %75 = stablehlo.slice %74 [0:2, 0:52] : (tensor<2x56xf32>) -> tensor<2x52xf32>

@@ -41,7 +41,7 @@ module @transformer {
     %38 = stablehlo.transpose %37, dims = [0, 2, 1, 3] : (tensor<2x4x2x4xbf16>) -> tensor<2x2x4x4xbf16>
     %39 = stablehlo.constant dense<0.5> : tensor<2x2x4x4xbf16>
     %40 = stablehlo.multiply %30, %39 : tensor<2x2x4x4xbf16>
-    %41 = stablehlo.dot_general %arg7, %24, contracting_dims = [0] x [1], precision = [DEFAULT, DEFAULT] : (tensor<32x2xf32>, tensor<8x32xf32>) -> tensor<2x8xf32>
+    %41 = stablehlo.dot_general %arg7, %24, contracting_dims = [0] x [1], precision = [HIGHEST, HIGHEST] : (tensor<32x2xf32>, tensor<8x32xf32>) -> tensor<2x8xf32>
     %42 = stablehlo.broadcast_in_dim %41, dims = [0, 2] : (tensor<2x8xf32>) -> tensor<2x4x8xf32>
     %43 = stablehlo.reshape %42 : (tensor<2x4x8xf32>) -> tensor<2x32xf32>
     %44 = stablehlo.slice %43 [0:2, 0:28] : (tensor<2x32xf32>) -> tensor<2x28xf32>
