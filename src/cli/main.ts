@@ -32,6 +32,12 @@ async function main(args: readonly string[]): Promise<void> {
 /** Subcommands give their errors to `main` instead of ending the process. */
 const quiet = (command: Command): Command => command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for the options)')
 
+// A reader that has seen enough, as in `engram compile tiny | head`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exitCodes.done)
+})
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {

@@ -7,6 +7,8 @@ import { traceFunction } from './trace-function.ts'
 
 /** A tree of host arrays where the function has tensors. */
 export type HostOf<T> = MapTree<T, Tensor, HostArray>
+/** The same for a list of arguments. */
+export type HostArguments<Args extends readonly unknown[]> = { [K in keyof Args]: HostOf<Args[K]> }
 
 export const isHostArray = (value: unknown): value is HostArray => value instanceof HostArray
 
@@ -16,7 +18,8 @@ export const isHostArray = (value: unknown): value is HostArray => value instanc
  */
 export function evaluate<Args extends readonly unknown[], Result>(
   fn: (...args: Args) => Result,
-  ...args: { [K in keyof Args]: HostOf<Args[K]> }
+  // The function alone decides the types: `evaluate(grad(f), x)` would otherwise take the host arrays for the arguments of `f`.
+  ...args: HostArguments<NoInfer<Args>>
 ): HostOf<Result> {
   const { leaves, structure } = flatten(args, isHostArray, 'the arguments of evaluate()')
   const specs = unflatten(structure, leaves.map((leaf) => leaf.type)) as unknown[]
