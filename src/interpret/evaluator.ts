@@ -1,9 +1,9 @@
-import { EngramError, InputError } from '../ir/errors.ts'
+import { EngramError, InputError, OpError } from '../ir/errors.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { type Block, type Func, type Module, type Operation, type Value, isDeclaration } from '../ir/module.ts'
 import type { EvaluateContext, HostValue, ParallelPrograms } from '../ir/op-definition.ts'
 import type { ProcessPlace } from '../ir/steps.ts'
-import { compatibleShape, isTensorType, shortType } from '../ir/types.ts'
+import { DYNAMIC, type Type, compatibleShape, isTensorType, shortType } from '../ir/types.ts'
 
 /** What evaluates the operations of one process, one after another. It knows no op: each op's definition says what it means. */
 
@@ -112,6 +112,47 @@ export class Evaluator {
     }
   }
 
+  /**
+   * Result types with the sizes that are known now. Where the program leaves sizes open, the op's own rule is asked again with the
+   * types that the operands really have; it also says whether they go together.
+   */
+  #resultTypes(operation: Operation, operands: readonly HostValue[]): readonly Type[] {
+    const declared = operation.results.map((result) => result.type)
+    if (!operation.results.some(hasOpenSize) && !operation.operands.some(hasOpenSize)) return declared
+    const types = operation.operands.map(({ type }, i): Type => {
+      const value = operands[i]
+      if (type.kind !== 'tensor' || !(value instanceof HostArray)) return type
+      const { bounds: _, ...rest } = type
+      return { ...rest, shape: value.shape }
+    })
+    const infer = (results: readonly Type[] | undefined): readonly Type[] =>
+      operation.definition.infer({
+        operands: types,
+        attributes: operation.attributes,
+        regions: operation.regions,
+        results,
+        lookup: (symbol) => this.module.find(symbol),
+        fail: (detail, rule) => {
+          throw new OpError(shortName(operation.name), detail, rule, operation.location)
+        },
+      })
+    infer(declared)
+    if (!operation.results.some(hasOpenSize)) return declared
+    let inferred: readonly Type[]
+    try {
+      inferred = infer(undefined)
+    } catch (error) {
+      // Ops that are told their results' types find out the sizes themselves.
+      if (error instanceof OpError) return declared
+      throw error
+    }
+    return declared.map((type, i) => {
+      const found = inferred[i]
+      if (type.kind !== 'tensor' || found?.kind !== 'tensor' || found.shape.length !== type.shape.length) return type
+      return { ...type, shape: type.shape.map((size, axis) => (size === DYNAMIC ? found.shape[axis] : size)) }
+    })
+  }
+
   context(operation: Operation, operands: readonly HostValue[], environment: Environment): EvaluateContext<any> {
     return {
       operation,
@@ -119,7 +160,7 @@ export class Evaluator {
       arrays: operands as readonly HostArray[],
       attributes: operation.attributes,
       regions: operation.regions,
-      resultTypes: operation.results.map((result) => result.type),
+      resultTypes: this.#resultTypes(operation, operands),
       module: this.module,
       run: (region, inputs) => this.#block(region.block, inputs, environment),
       call: (symbol, inputs) => this.func(findFunction(this.module, symbol), inputs),
@@ -129,6 +170,10 @@ export class Evaluator {
     }
   }
 }
+
+/** The name in messages. */
+const shortName = (name: string): string => name.replace(/^stablehlo\./, '')
+const hasOpenSize = ({ type }: Value): boolean => type.kind === 'tensor' && type.shape.includes(DYNAMIC)
 
 /** The user's typed errors pass; anything else is said to come from the operation. */
 export function evaluationError(operation: Operation, error: unknown): unknown {

@@ -55,6 +55,6 @@ export function isScale(scale: number, expressed: TensorType['dtype']): boolean 
   if (info.kind !== 'float' || !(scale > 0) || scale === Infinity) return false
   const { bias, mantissaBits, exponentBits } = info.float
   const largest = (2 - 2 ** -mantissaBits) * 2 ** (2 ** exponentBits - 2 - bias)
-  const smallest = 2 ** (1 - bias)
+  const smallest = 2 ** (1 - bias - mantissaBits)
   return scale >= smallest && scale <= largest
 }

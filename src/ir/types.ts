@@ -137,9 +137,12 @@ function quantizedText(storage: DType, q: Quantization): string {
   return `!quant.uniform<${dtypes[storage].text.replace(/^ui/, 'u')}${range}:${dtypes[q.expressed].text}${axis}${blocks}, ${body}>`
 }
 
-/** A scale as upstream prints it, `2.000000e+00`, unless digits would be lost. */
+/** A number as C prints it with six digits: `2.000000e+00`. */
+export const sixDigits = (value: number): string => value.toExponential(6).replace(/e([+-])(\d)$/, 'e$10$2')
+
+/** A scale as upstream prints it, with six digits, unless some would be lost. */
 function scaleText(scale: number): string {
-  const text = scale.toExponential(6).replace(/e([+-])(\d)$/, 'e$10$2')
+  const text = sixDigits(scale)
   return Number(text) === scale ? text : doubleText(scale)
 }
 

@@ -1,5 +1,6 @@
 import { complexDivide, complexMultiply } from '../host/complex.ts'
 import { binaryBuilder, binaryOp, numericKinds, unaryBuilder, unaryOp } from './elementwise.ts'
+import { checkAdded } from './quantized-rules.ts'
 
 /** The four operations and negation. Source: specification, the op of the same name. */
 
@@ -20,6 +21,7 @@ export const negateOp = unaryOp('negate', {
 export const negate = unaryBuilder(negateOp)
 
 export const addOp = binaryOp('add', {
+  perAxis: checkAdded,
   kinds: ['bool', ...numericKinds],
   commutative: true,
   scalars: {

@@ -36,7 +36,7 @@ export const asyncStartOp = defineOp({
   regions: ['body'],
   attributes: {},
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'any' },
   infer: ({ operands, regions: [body], results, fail }) => {
     const { operations, arguments: parameters } = body.block
     if (operations.length !== 2) fail('region must contain exactly one operation and a return')
@@ -66,7 +66,7 @@ export const asyncDoneOp = defineOp({
   regions: [],
   attributes: {},
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'any' },
   infer: ({ operands: [future], results, fail }) => {
     if (future?.kind !== 'future') return fail(`operand #0 must be future type, but got '${future ? typeText(future) : 'nothing'}'`)
     if (results && !(results.length === future.elements.length && results.every((result, i) => compatibleType(result, future.elements[i]))))

@@ -9,6 +9,7 @@ import { attributeDictionary, form, functional, integerList, operandList } from 
 import * as codec from './codecs.ts'
 import { fill } from './constant.ts'
 import { defineOp } from './define.ts'
+import { checkBroadcastQuantization } from './quantized-rules.ts'
 
 /** Repeats a tensor along new or size-1 axes. Source: specification, "broadcast_in_dim". */
 export const broadcastInDimOp = defineOp({
@@ -18,36 +19,30 @@ export const broadcastInDimOp = defineOp({
   regions: [],
   attributes: { broadcast_dimensions: codec.i64Array },
   assembly: form(operandList, integerList('broadcast_dimensions', 'dims'), attributeDictionary, functional),
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) => {
     const [operand] = operands
     const result = results?.[0]
     if (!isTensorType(operand) || !result || !isTensorType(result)) return fail('needs a tensor operand and a result type')
     const dims = attributes.broadcast_dimensions
-    if (operand.dtype !== result.dtype)
+    const [from, to] = [operand.shape.length, result.shape.length]
+    if (!operand.quantization && !result.quantization && operand.dtype !== result.dtype)
       fail(`operand ${shortType(operand)} and result ${shortType(result)} differ in element type`, 'broadcast_in_dim_c1')
-    if (dims.length !== operand.shape.length)
-      fail(`broadcast_dimensions has ${dims.length} entries, operand ${shortType(operand)} has rank ${operand.shape.length}`, 'broadcast_in_dim_c2')
-    if (new Set(dims).size !== dims.length) fail(`broadcast_dimensions [${dims}] repeats an axis`, 'broadcast_in_dim_c4')
+    if (dims.length !== from) fail(`broadcast_dimensions size (${dims.length}) does not match operand rank (${from})`, 'broadcast_in_dim_c2')
+    if (new Set(dims).size !== dims.length) fail(`broadcast_dimensions should not have duplicates, got [${dims.join(', ')}]`, 'broadcast_in_dim_c4')
     dims.forEach((axis, i) => {
-      if (axis < 0 || axis >= result.shape.length)
-        fail(`broadcast_dimensions[${i}] is ${axis}, result ${shortType(result)} has rank ${result.shape.length}`, 'broadcast_in_dim_c3')
-      const from = operand.shape[i]
-      const to = result.shape[axis]
-      if (from !== 1 && from !== to && from !== DYNAMIC && to !== DYNAMIC)
-        fail(`operand ${shortType(operand)} axis ${i} is ${from}, neither 1 nor ${to} of result ${shortType(result)} axis ${axis}`, 'broadcast_in_dim_c5')
+      if (axis < 0 || axis >= to) fail(`broadcast_dimensions contains invalid value ${axis} for result with rank ${to}`, 'broadcast_in_dim_c3')
+      const [size, wanted] = [operand.shape[i], result.shape[axis]]
+      if (size !== 1 && size !== wanted && size !== DYNAMIC && wanted !== DYNAMIC)
+        fail(`size of operand dimension ${i} (${size}) is not equal to 1 or size of result dimension ${axis} (${wanted})`, 'broadcast_in_dim_c5')
     })
+    checkBroadcastQuantization(operand, result, dims, { element: 'broadcast_in_dim_c1', axis: 'broadcast_in_dim_c6' }, fail)
     return [result]
   },
-  evaluate: ({ arrays: [operand], attributes, resultTypes }) => {
-    const type = resultTypes[0] as TensorType
-    const out = new HostArray(type, allocate(type.dtype, elementCount(type.shape)))
-    const own = rowMajorStrides(operand.shape)
-    const strides: number[] = type.shape.map(() => 0)
-    attributes.broadcast_dimensions.forEach((axis, i) => {
-      if (operand.shape[i] !== 1) strides[axis] = own[i]
-    })
-    copyStrided(operand, 0, strides, out, 0, rowMajorStrides(type.shape), type.shape)
-    return [out]
+  evaluate: ({ arrays: [operand], attributes: { broadcast_dimensions: dims }, resultTypes }) => {
+    // A size that is not known is the operand's.
+    const shape = (resultTypes[0] as TensorType).shape.map((size, axis) => (size === DYNAMIC ? (operand.shape[dims.indexOf(axis)] ?? DYNAMIC) : size))
+    return [broadcastArray(operand, shape, dims)]
   },
   vjp: ({ operands: [operand], cotangents: [d], attributes, sum }) => {
     if (!d) return [null]
@@ -63,6 +58,18 @@ export const broadcastInDimOp = defineOp({
     return [broadcastInDim(reduced, operand.shape, kept.map(({ i }) => i))]
   },
 })
+
+/** The elements of `operand`, whose axis `i` is axis `dims[i]` of the result, repeated along the other axes and those of size 1. */
+export function broadcastArray(operand: HostArray, shape: readonly number[], dims: readonly number[]): HostArray {
+  const out = new HostArray(tensorType(operand.dtype, shape), allocate(operand.dtype, elementCount(shape)))
+  const own = rowMajorStrides(operand.shape)
+  const strides: number[] = shape.map(() => 0)
+  dims.forEach((axis, i) => {
+    if (operand.shape[i] !== 1) strides[axis] = own[i]
+  })
+  copyStrided(operand, 0, strides, out, 0, rowMajorStrides(shape), shape)
+  return out
+}
 
 /**
  * Repeats `operand` so that its axis `i` becomes axis `dims[i]` of a result of `shape`; sizes must be equal or 1.

@@ -60,6 +60,7 @@ export const callOp = defineOp({
     attributeDictionary,
     functional,
   ),
+  traits: { operandTypes: 'any' },
   infer: (context) => inferCall(context, context.attributes.callee),
   *steps({ attributes: { callee }, operands }) {
     return yield { kind: 'call', symbol: callee, inputs: operands }
@@ -93,6 +94,7 @@ export const compositeOp = defineOp({
     attributeDictionary,
     functional,
   ),
+  traits: { operandTypes: 'any' },
   infer: (context) => {
     const { name } = context.attributes
     if (!/^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$/.test(name))

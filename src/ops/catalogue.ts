@@ -18,7 +18,10 @@ import { convolutionOp } from './convolution.ts'
 import { customCallOp } from './custom-call.ts'
 import { getDimensionSizeOp, setDimensionSizeOp } from './dimension-size.ts'
 import { dotGeneralOp, dotOp } from './dot-general.ts'
+import { dynamicConvOp } from './dynamic-conv.ts'
+import { dynamicBroadcastInDimOp, dynamicIotaOp, dynamicReshapeOp } from './dynamic-shape.ts'
 import { dynamicSliceOp, dynamicUpdateSliceOp } from './dynamic-slice.ts'
+import { dynamicGatherOp, dynamicPadOp, realDynamicSliceOp } from './dynamic-window.ts'
 import * as binary from './elementwise-binary.ts'
 import * as unary from './elementwise-unary.ts'
 import { fftOp } from './fft.ts'
@@ -43,6 +46,7 @@ import { afterAllOp, createTokenOp } from './tokens.ts'
 import { getTupleElementOp, tupleOp } from './tuple.ts'
 import { padOp, sliceOp } from './slice-pad.ts'
 import { transposeOp } from './transpose.ts'
+import { uniformDequantizeOp, uniformQuantizeOp } from './uniform-quantize.ts'
 import { whileOp } from './while-loop.ts'
 
 const definitions: readonly OpDefinition[] = [
@@ -109,6 +113,17 @@ const definitions: readonly OpDefinition[] = [
   convertOp,
   bitcastConvertOp,
   reducePrecisionOp,
+  // shapes known only when the program runs
+  dynamicBroadcastInDimOp,
+  dynamicIotaOp,
+  dynamicReshapeOp,
+  dynamicPadOp,
+  realDynamicSliceOp,
+  dynamicGatherOp,
+  dynamicConvOp,
+  // quantized numbers
+  uniformQuantizeOp,
+  uniformDequantizeOp,
   // reductions
   reduceOp,
   reduceWindowOp,

@@ -19,15 +19,21 @@ import { evaluateSteps } from './steps.ts'
  * for which these are. Source: specification, the op of the same name.
  */
 
-export const channelOf = ({ channel_handle }: { readonly channel_handle?: ChannelHandle }): number => channel_handle?.handle ?? 0
+/** Attributes by which processes are brought together. */
+export interface GroupAttributes {
+  readonly replica_groups?: ReplicaGroups
+  readonly channel_handle?: ChannelHandle
+}
+
+export const channelOf = ({ channel_handle }: GroupAttributes): number => channel_handle?.handle ?? 0
 
 /** The group of the process that runs an op. */
-export const ownGroup = (context: EvaluateContext<{ readonly channel_handle?: ChannelHandle }>, groups: ReplicaGroups, grouping: Grouping): number[] | undefined =>
+export const ownGroup = (context: EvaluateContext<GroupAttributes>, groups: ReplicaGroups, grouping: Grouping): number[] | undefined =>
   groupOf(groups, grouping, context.process, context.module, context.operation.name)
 
 /** What every member of a group brought to an op, member by member. */
 export function* exchange(
-  { operation, attributes }: EvaluateContext<{ readonly channel_handle?: ChannelHandle }>,
+  { operation, attributes }: EvaluateContext<GroupAttributes>,
   members: readonly number[],
   values: readonly HostArray[],
 ): Generator<Step, readonly (readonly HostArray[])[], readonly unknown[]> {
@@ -37,7 +43,7 @@ export function* exchange(
 }
 
 /** The group, where every process must have one. */
-export function needGroup(context: EvaluateContext<{ readonly channel_handle?: ChannelHandle }>, groups: ReplicaGroups, grouping: Grouping): number[] {
+export function needGroup(context: EvaluateContext<GroupAttributes>, groups: ReplicaGroups, grouping: Grouping): number[] {
   const group = ownGroup(context, groups, grouping)
   if (group) return group
   const { replica, partition } = context.process

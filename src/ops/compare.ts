@@ -9,6 +9,7 @@ import { type TensorLike, alignOperands } from './broadcast.ts'
 import * as codec from './codecs.ts'
 import { defineOp, zeroGradient } from './define.ts'
 import { joinShapes } from './elementwise-rules.ts'
+import { onExpressed } from './quantized.ts'
 
 export const comparisonDirections = ['EQ', 'NE', 'GE', 'GT', 'LE', 'LT'] as const
 export type ComparisonDirection = (typeof comparisonDirections)[number]
@@ -63,9 +64,9 @@ export const compareOp = defineOp({
     }
     return [results?.[0] ?? { kind: 'tensor', dtype: 'bool', shape: joinShapes([lhs, rhs]) }]
   },
-  evaluate: ({ arrays: [lhs, rhs], attributes, resultTypes }) => [
+  evaluate: onExpressed(({ arrays: [lhs, rhs], attributes, resultTypes }) => [
     compareArrays(lhs, rhs, attributes.comparison_direction, attributes.compare_type, resultTypes[0] as TensorType),
-  ],
+  ]),
   vjp: zeroGradient('a comparison is constant almost everywhere'),
 })
 

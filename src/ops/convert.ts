@@ -49,10 +49,11 @@ export const bitcastConvertOp = defineOp({
   regions: [],
   attributes: {},
   assembly: functionalForm,
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, results, fail }) => {
-    const operand = needTensor('operand', operands[0], fail)
+    const operand = needTensor('operand', operands[0], fail, { perAxis: true })
     if (!results) return fail('needs a result type')
-    const result = needTensor('result', results[0], fail)
+    const result = needTensor('result', results[0], fail, { perAxis: true })
     const types = `operand ${shortType(operand)} and result ${shortType(result)}`
     if (kindsMix(operand.dtype, result.dtype)) fail(`cannot reinterpret real as complex numbers or back: ${types}`, 'bitcast_convert_c2')
     const [from, to] = [dtypes[operand.dtype].bits, dtypes[result.dtype].bits]

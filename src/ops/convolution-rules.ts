@@ -96,8 +96,8 @@ export function convolutionShape(op: ConvolutionOp, lhs: TensorType, rhs: Tensor
   if (featureGroups <= 0) fail(`attribute 'feature_group_count' failed to satisfy constraint: ${positive}, got ${featureGroups}`, `${op}_c21`)
   if (batchGroups <= 0) fail(`attribute 'batch_group_count' failed to satisfy constraint: ${positive}, got ${batchGroups}`, `${op}_c22`)
   const rank = lhs.shape.length
-  if (rank !== rhs.shape.length) fail(`expects convolution arguments to have same number of dimensions. Got: ${typeText(lhs)} and ${typeText(rhs)}.`, `${op}_c1`)
-  if (rank < 2) fail(`expects convolution arguments to have >= 2 dimensions. Got: ${typeText(lhs)} and ${typeText(rhs)}.`, `${op}_c12`)
+  if (rank !== rhs.shape.length) fail(`expects convolution arguments to have same number of dimensions. Got: '${typeText(lhs)}' and '${typeText(rhs)}'.`, `${op}_c1`)
+  if (rank < 2) fail(`expects convolution arguments to have >= 2 dimensions. Got: '${typeText(lhs)}' and '${typeText(rhs)}'.`, `${op}_c12`)
   checkNumbers(op, lhs, n, fail)
   if (rank !== n.input_spatial_dimensions.length + 2)
     fail(`expects convolution arguments to have ${n.input_spatial_dimensions.length + 2} dimensions. Got: ${rank}`, `${op}_c12`)

@@ -23,6 +23,7 @@ import {
 import { convolutionShape, inferConvolution, windowAxis } from './convolution-rules.ts'
 import { defineOp } from './define.ts'
 import type { Precision } from './dot-attributes.ts'
+import { onExpressed } from './quantized.ts'
 import { reshape } from './reshape.ts'
 import { needTensor } from './result-type.ts'
 import { reverse } from './reverse.ts'
@@ -42,10 +43,10 @@ export const convolutionOp = defineOp({
     ...form(operandsInParentheses, numbersPiece, windowPiece, attributeDictionary, functional),
     fits: (operation) => isPlain(operation.attributes.dimension_numbers),
   },
-  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) =>
     inferConvolution(needTensor('lhs', operands[0], fail), needTensor('rhs', operands[1], fail, { perAxis: true }), attributes, results, fail),
-  evaluate: ({ arrays: [lhs, rhs], attributes, resultTypes }) => [evaluateConvolution(lhs, rhs, attributes, resultTypes[0] as TensorType)],
+  evaluate: onExpressed(({ arrays: [lhs, rhs], attributes, resultTypes }) => [evaluateConvolution(lhs, rhs, attributes, resultTypes[0] as TensorType)]),
+  traits: { operandTypes: 'perAxis' },
   vjp: ({ operands: [lhs, rhs], cotangents: [d], attributes, needed }) => convolutionCotangents(lhs, rhs, d, attributes, needed),
 })
 

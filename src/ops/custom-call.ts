@@ -58,7 +58,7 @@ export const customCallOp = defineOp({
     attributeDictionary,
     functional,
   ),
-  traits: { effect: (attributes) => attributes.has_side_effect === true },
+  traits: { effect: (attributes) => attributes.has_side_effect === true, operandTypes: 'any' },
   infer: ({ results, fail }) => results ?? fail('needs result types'),
   evaluate: (context) => {
     const target = context.attributes.call_target_name

@@ -22,6 +22,7 @@ import {
 } from './dot-attributes.ts'
 import { checkElements, checkPrecision, contractedType } from './dot-rules.ts'
 import { otherAxes } from './kept-axes.ts'
+import { onExpressed } from './quantized.ts'
 import { needTensor } from './result-type.ts'
 import { transpose } from './transpose.ts'
 
@@ -37,6 +38,7 @@ export const dotGeneralOp = defineOp({
   regions: [],
   attributes: { dot_dimension_numbers: dotDimensionNumbers, precision_config: precisionConfig, algorithm: dotAlgorithm },
   assembly: form(operandList, dimensionNumbersPiece, precisionPiece({ algorithm: true }), attributeDictionary, functional),
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) => {
     const [lhs, rhs] = [needTensor('lhs', operands[0], fail), needTensor('rhs', operands[1], fail, { perAxis: true })]
     const inferred = contractedType(lhs, rhs, attributes.dot_dimension_numbers, fail)
@@ -48,7 +50,9 @@ export const dotGeneralOp = defineOp({
     if (!compatibleShape(result.shape, inferred.shape)) fail(`the result is ${shortType(inferred)}, but ${shortType(result)} is written`, 'dot_general_c12')
     return [result]
   },
-  evaluate: ({ arrays: [lhs, rhs], attributes, resultTypes }) => [dotArrays(lhs, rhs, hostAxes(attributes.dot_dimension_numbers), resultTypes[0] as TensorType)],
+  evaluate: onExpressed(({ arrays: [lhs, rhs], attributes, resultTypes }) => [
+    dotArrays(lhs, rhs, hostAxes(attributes.dot_dimension_numbers), resultTypes[0] as TensorType),
+  ]),
   vjp: ({ operands: [lhs, rhs], cotangents: [d], attributes, needed }) =>
     dotCotangents(lhs, rhs, d, attributes.dot_dimension_numbers, needed, attributes),
 })
@@ -61,6 +65,7 @@ export const dotOp = defineOp({
   regions: [],
   attributes: { precision_config: precisionConfig },
   assembly: form(operandList, precisionPiece({ algorithm: false }), attributeDictionary, functional),
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) => {
     const [lhs, rhs] = [needTensor('lhs', operands[0], fail), needTensor('rhs', operands[1], fail, { perAxis: true })]
     for (const type of [lhs, rhs]) if (type.shape.length < 1 || type.shape.length > 2) fail(`operands must have rank 1 or 2, got ${shortType(type)}`)
@@ -71,7 +76,7 @@ export const dotOp = defineOp({
     if (!compatibleShape(declared.shape, inferred.shape)) fail(`the result is ${shortType(inferred)}, but ${shortType(declared)} is written`)
     return [declared]
   },
-  evaluate: ({ arrays: [lhs, rhs], resultTypes }) => [dotArrays(lhs, rhs, hostAxes(matrixNumbers(lhs.shape.length)), resultTypes[0] as TensorType)],
+  evaluate: onExpressed(({ arrays: [lhs, rhs], resultTypes }) => [dotArrays(lhs, rhs, hostAxes(matrixNumbers(lhs.shape.length)), resultTypes[0] as TensorType)]),
   vjp: ({ operands: [lhs, rhs], cotangents: [d], attributes, needed }) => dotCotangents(lhs, rhs, d, matrixNumbers(lhs.rank), needed, attributes),
 })
 

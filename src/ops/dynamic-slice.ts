@@ -9,7 +9,8 @@ import { attributeDictionary, form, functional, functionalForm, integerList, ope
 import * as codec from './codecs.ts'
 import { fill, zeros } from './constant.ts'
 import { defineOp } from './define.ts'
-import { agree, needTensor, sameElementType, withShape } from './result-type.ts'
+import { agreeWithInferred } from './inferred-types.ts'
+import { needTensor, sameElementType, withShape } from './result-type.ts'
 
 /** Slices whose position is known only when the program runs. Positions are moved so that the slice lies inside. */
 
@@ -20,11 +21,11 @@ function checkStarts(
   fail: InferContext<unknown>['fail'],
 ): void {
   const rank = operand.shape.length
-  if (starts.length !== rank) fail(`has ${starts.length} start indices, operand ${shortType(operand)} has rank ${rank}`, rules.count)
+  if (starts.length !== rank) fail(`expects number of start_indices to match operand rank: ${starts.length} vs ${rank}.`, rules.count)
   const types = starts.map((start, i) => needTensor(`start_indices[${i}]`, start, fail))
   for (const type of types) {
     if (type.shape.length !== 0 || !isInteger(type.dtype)) fail(`start indices must be integers of rank 0, got ${shortTypes(types)}`, rules.type)
-    if (type.dtype !== types[0].dtype) fail(`start indices differ in type: ${shortTypes(types)}`, rules.same)
+    if (type.dtype !== types[0].dtype) fail(`start indices must have same element type, got ${shortTypes(types)}`, rules.same)
   }
 }
 
@@ -53,11 +54,11 @@ export const dynamicSliceOp = defineOp({
     checkStarts(operand, operands.slice(1), { count: 'dynamic_slice_c2', same: 'dynamic_slice_c3', type: 'dynamic_slice_i2' }, fail)
     sizes.forEach((size, axis) => {
       const limit = operand.shape[axis]
-      if (size < 0) fail(`slice size ${size} at axis ${axis} is negative`, 'dynamic_slice_c4')
+      if (size < 0) fail(`has negative size index to dynamic slice: ${size}, at dimension ${axis}`, 'dynamic_slice_c4')
       if (limit !== DYNAMIC && size > limit)
-        fail(`slice size ${size} at axis ${axis} is greater than the size ${limit} of operand ${shortType(operand)}`, 'dynamic_slice_c4')
+        fail(`has slice size ${size} greater than dimension size ${limit} in dimension ${axis} of operand ${shortType(operand)}`, 'dynamic_slice_c4')
     })
-    return agree(withShape(operand, sizes), results, fail, 'dynamic_slice_c5')
+    return agreeWithInferred([withShape(operand, sizes)], results, fail, 'dynamic_slice_c5')
   },
   evaluate: ({ arrays: [operand, ...starts], attributes: { slice_sizes: sizes } }) => {
     const out = HostArray.zeros(operand.dtype, sizes)
@@ -90,7 +91,7 @@ export const dynamicUpdateSliceOp = defineOp({
       if (size !== DYNAMIC && operand.shape[axis] !== DYNAMIC && size > operand.shape[axis])
         fail(`update ${shortType(update)} is larger than operand ${shortType(operand)} at axis ${axis}`, 'dynamic_update_slice_c6')
     })
-    return agree(operand, results, fail, 'dynamic_update_slice_c1')
+    return agreeWithInferred([operand], results, fail, 'dynamic_update_slice_c1')
   },
   evaluate: ({ arrays: [operand, update, ...starts] }) => {
     const out = new HostArray(operand.type, operand.data.slice())

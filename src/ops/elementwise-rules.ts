@@ -1,6 +1,7 @@
 import { type DType, dtypes } from '../ir/dtypes.ts'
 import type { InferContext } from '../ir/op-definition.ts'
 import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, shortType, shortTypes } from '../ir/types.ts'
+import { sameElementType } from './result-type.ts'
 
 export type ElementKind = 'bool' | 'signed' | 'unsigned' | 'float' | 'complex'
 
@@ -43,7 +44,7 @@ export const compatibleTypes = (a: readonly Type[], b: readonly Type[]): boolean
   a.length === b.length && a.every((type, i) => compatibleType(type, b[i]))
 
 export function compatibleType(a: Type, b: Type): boolean {
-  if (a.kind === 'tensor' && b.kind === 'tensor' && !a.quantization && !b.quantization)
-    return a.dtype === b.dtype && (a.unranked || b.unranked || compatibleShape(a.shape, b.shape))
+  if (a.kind === 'tensor' && b.kind === 'tensor')
+    return sameElementType(a, b) && (a.unranked || b.unranked || compatibleShape(a.shape, b.shape))
   return sameType(a, b)
 }

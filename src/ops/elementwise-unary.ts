@@ -12,6 +12,7 @@ import { zeros } from './constant.ts'
 import { defineOp, zeroGradient } from './define.ts'
 import { floatKinds, unaryBuilder, unaryOp } from './elementwise.ts'
 import { inferSameType } from './elementwise-rules.ts'
+import { onExpressed } from './quantized.ts'
 import { select } from './select.ts'
 
 /** Element-wise ops of one operand. Source: specification, the op of the same name. */
@@ -41,7 +42,7 @@ export const absOp = defineOp({
     const complex = operand.kind === 'tensor' && (operand.dtype === 'c64' ? 'f32' : operand.dtype === 'c128' ? 'f64' : undefined)
     return inferSameType('abs', ['signed', 'float', 'complex'], context, complex || undefined)
   },
-  evaluate: ({ arrays: [operand], resultTypes }) => [
+  evaluate: onExpressed(({ arrays: [operand], resultTypes }) => [
     mapUnary(
       {
         float: Math.abs,
@@ -54,7 +55,7 @@ export const absOp = defineOp({
       operand,
       resultTypes[0] as TensorType,
     ),
-  ],
+  ]),
   vjp: ({ operands: [x], cotangents: [d] }) => {
     if (d && x.dtype !== d.dtype) throw new DifferentiationError('abs of complex numbers has no gradient here')
     return [d && multiply(d, sign(x))]
@@ -260,9 +261,9 @@ export const isFiniteOp = defineOp({
   ...unaryOp('is_finite', { kinds: ['float'], scalars: {}, vjp: zeroGradient('its results are booleans') }),
   assembly: functionalForm,
   infer: (context) => inferSameType('is_finite', ['float'], context, 'bool'),
-  evaluate: ({ arrays: [operand], resultTypes }) => [
+  evaluate: onExpressed(({ arrays: [operand], resultTypes }) => [
     mapUnary({ float: (x) => (Number.isFinite(x) ? 1 : 0) }, operand, resultTypes[0] as TensorType),
-  ],
+  ]),
 })
 /** Whether a value is neither infinite nor NaN. */
 export const isFinite = (operand: Tensor): Tensor => emit(isFiniteOp, [operand], {}).results[0] as Tensor

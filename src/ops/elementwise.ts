@@ -1,12 +1,13 @@
 import { type BinaryScalars, type UnaryScalars, mapBinary, mapUnary } from '../host/elementwise.ts'
 import { Tensor } from '../ir/module.ts'
-import type { NotDifferentiable, OpDefinition, VjpRule } from '../ir/op-definition.ts'
+import type { InferContext, NotDifferentiable, OpDefinition, VjpRule } from '../ir/op-definition.ts'
 import type { TensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { sameTypeForm } from './assembly.ts'
 import { type TensorLike, alignOperands } from './broadcast.ts'
 import { defineOp, shortOpName } from './define.ts'
 import { type ElementKind, inferSameType } from './elementwise-rules.ts'
+import { onExpressed } from './quantized.ts'
 
 /** What element-wise ops have in common: one type for operands and result, a scalar function per kind of element. */
 
@@ -18,6 +19,8 @@ interface ElementwiseParts<Scalars> {
   readonly kinds: readonly ElementKind[]
   readonly scalars: Scalars
   readonly commutative?: boolean
+  /** Operands may have a scale for each index of an axis: checks how operands and result are quantized. */
+  readonly perAxis?: (lhs: TensorType, rhs: TensorType, result: TensorType | undefined, fail: InferContext<unknown>['fail']) => void
   readonly vjp: VjpRule<{}> | NotDifferentiable
 }
 
@@ -31,12 +34,12 @@ export const unaryOp = (name: string, { kinds, scalars, vjp }: ElementwiseParts<
     attributes: {},
     assembly: sameTypeForm,
     infer: (context) => inferSameType(name, kinds, context),
-    evaluate: ({ arrays: [operand], resultTypes }) => [mapUnary(scalars, operand, resultTypes[0] as TensorType)],
+    evaluate: onExpressed(({ arrays: [operand], resultTypes }) => [mapUnary(scalars, operand, resultTypes[0] as TensorType)]),
     vjp,
   })
 
 /** The definition of an element-wise op of two operands. */
-export const binaryOp = (name: string, { kinds, scalars, commutative, vjp }: ElementwiseParts<BinaryScalars>): OpDefinition<{}> =>
+export const binaryOp = (name: string, { kinds, scalars, commutative, perAxis, vjp }: ElementwiseParts<BinaryScalars>): OpDefinition<{}> =>
   defineOp({
     name: `stablehlo.${name}`,
     operands: ['lhs', 'rhs'],
@@ -44,9 +47,14 @@ export const binaryOp = (name: string, { kinds, scalars, commutative, vjp }: Ele
     regions: [],
     attributes: {},
     assembly: sameTypeForm,
-    traits: { commutative },
-    infer: (context) => inferSameType(name, kinds, context),
-    evaluate: ({ arrays: [lhs, rhs], resultTypes }) => [mapBinary(scalars, lhs, rhs, resultTypes[0] as TensorType)],
+    traits: perAxis ? { commutative, operandTypes: 'perAxis' } : { commutative },
+    infer: (context) => {
+      const types = inferSameType(name, kinds, context)
+      const [lhs, rhs] = context.operands as readonly TensorType[]
+      perAxis?.(lhs, rhs, context.results?.[0] as TensorType | undefined, context.fail)
+      return types
+    },
+    evaluate: onExpressed(({ arrays: [lhs, rhs], resultTypes }) => [mapBinary(scalars, lhs, rhs, resultTypes[0] as TensorType)]),
     vjp,
   })
 

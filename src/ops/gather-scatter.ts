@@ -27,7 +27,7 @@ import {
   scatterAttributes,
 } from './gather-scatter-rules.ts'
 import { iota } from './iota.ts'
-import { reductionOps } from './reducer.ts'
+import { mixesZeroPoints, reductionOps } from './reducer.ts'
 import { reshape } from './reshape.ts'
 import { emitReturn } from './return.ts'
 import { clamp, select } from './select.ts'
@@ -56,10 +56,11 @@ export const gatherOp = defineOp({
   },
 })
 
-function gatherLayout(
+/** How the windows of a gather lie in the arrays. */
+export function gatherLayout(
   shape: readonly number[],
   indicesShape: readonly number[],
-  { dimension_numbers: n, slice_sizes }: GatherAttributes,
+  { dimension_numbers: n, slice_sizes }: Pick<GatherAttributes, 'dimension_numbers' | 'slice_sizes'>,
 ): WindowLayout {
   const absentAxes = [...n.collapsed_slice_dims, ...n.operand_batching_dims].sort((a, b) => a - b)
   const window = slice_sizes.filter((_, axis) => !absentAxes.includes(axis))
@@ -189,7 +190,9 @@ function updateKinds(region: Region): (UpdateKind | undefined)[] {
     const operation = value.definition
     if (!operation || operation.block !== block) return undefined
     const [lhs, rhs] = operation.operands
-    return (lhs === old && rhs === fresh) || (lhs === fresh && rhs === old) ? reductionOps.get(operation.definition) : undefined
+    const kind = reductionOps.get(operation.definition)
+    if (!kind || mixesZeroPoints(value.type, kind)) return undefined
+    return (lhs === old && rhs === fresh) || (lhs === fresh && rhs === old) ? kind : undefined
   })
 }
 

@@ -70,7 +70,7 @@ export const infeedOp = defineOp({
   regions: [],
   attributes: { infeed_config: codec.optional(codec.string), layout: codec.optional(codec.anyAttribute) },
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'perAxis' },
   infer: ({ operands, attributes: { layout }, results, fail }) => {
     needToken(operands[0], fail)
     const types = endInToken(results, { count: 'infeed_c1', tensors: 'infeed_c2', token: 'infeed_c3' }, fail)
@@ -101,7 +101,7 @@ export const outfeedOp = defineOp({
   regions: [],
   attributes: { outfeed_config: codec.optional(codec.string) },
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'perAxis' },
   infer: ({ operands, fail }) => {
     needToken(operands.at(-1), fail)
     return [tokenType]
@@ -154,7 +154,7 @@ export const sendOp = defineOp({
   regions: [],
   attributes: transferAttributes,
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'perAxis' },
   infer: ({ operands, attributes, fail }) => {
     needToken(operands.at(-1), fail)
     checkTransfer(attributes, 'send', fail)
@@ -177,7 +177,7 @@ export const recvOp = defineOp({
   regions: [],
   attributes: transferAttributes,
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) => {
     needToken(operands[0], fail)
     checkTransfer(attributes, 'recv', fail)

@@ -1,5 +1,5 @@
 import { roundStore, wrapInteger } from '../host/elementwise.ts'
-import { dtypes } from '../ir/dtypes.ts'
+import { type DType, dtypes } from '../ir/dtypes.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
 import { type TensorType, elementCount, isTensorType, shortType } from '../ir/types.ts'
@@ -8,6 +8,7 @@ import { attributeDictionary, form, integerField, resultType } from './assembly.
 import { resolveAxis } from './axes.ts'
 import * as codec from './codecs.ts'
 import { defineOp, zeroGradient } from './define.ts'
+import { onExpressed } from './quantized.ts'
 
 /** Counts from 0 along one axis. Source: specification, "iota". */
 export const iotaOp = defineOp({
@@ -26,22 +27,27 @@ export const iotaOp = defineOp({
       fail(`iota_dimension is ${attributes.iota_dimension}, output ${shortType(type)} has rank ${type.shape.length}`, 'iota_c1')
     return [type]
   },
-  evaluate: ({ attributes: { iota_dimension: axis }, resultTypes }) => {
+  evaluate: onExpressed(({ attributes, resultTypes }) => {
     const { dtype, shape } = resultTypes[0] as TensorType
-    const out = HostArray.zeros(dtype, shape)
-    const { kind, bits } = dtypes[dtype]
-    const inner = elementCount(shape.slice(axis + 1)) * (kind === 'complex' ? 2 : 1)
-    const data = out.data as Float64Array
-    for (let p = 0, i = 0; p < data.length; p += inner, i = i + 1 === shape[axis] ? 0 : i + 1) {
-      if (kind === 'complex') for (let q = p; q < p + inner; q += 2) data[q] = i
-      else if (kind === 'float') data.fill(i, p, p + inner)
-      else data.fill((bits === 64 ? BigInt(i) : wrapInteger(dtype, i)) as number, p, p + inner)
-    }
-    if (kind === 'float') roundStore(dtype, data)
-    return [out]
-  },
+    return [iotaArray(dtype, shape, attributes.iota_dimension)]
+  }),
   vjp: zeroGradient('it depends on nothing'),
 })
+
+/** Elements that count 0, 1, 2, ... along `axis`. */
+export function iotaArray(dtype: DType, shape: readonly number[], axis: number): HostArray {
+  const out = HostArray.zeros(dtype, shape)
+  const { kind, bits } = dtypes[dtype]
+  const inner = elementCount(shape.slice(axis + 1)) * (kind === 'complex' ? 2 : 1)
+  const data = out.data as Float64Array
+  for (let p = 0, i = 0; p < data.length; p += inner, i = i + 1 === shape[axis] ? 0 : i + 1) {
+    if (kind === 'complex') for (let q = p; q < p + inner; q += 2) data[q] = i
+    else if (kind === 'float') data.fill(i, p, p + inner)
+    else data.fill((bits === 64 ? BigInt(i) : wrapInteger(dtype, i)) as number, p, p + inner)
+  }
+  if (kind === 'float') roundStore(dtype, data)
+  return out
+}
 
 /** A tensor of `type` that counts 0, 1, 2, ... along `axis` (negative: from the end). Throws `OpError`. */
 export function iota(type: TensorType, axis: number): Tensor {

@@ -8,6 +8,8 @@ import type { InferContext } from '../ir/op-definition.ts'
 export interface MeshAxes {
   readonly mesh: string
   readonly axes: readonly { readonly name: string; readonly subAxis?: { readonly preSize: number; readonly size: number } }[]
+  /** The whole attribute, where its axes are written in a way that is not known here. */
+  readonly text?: string
 }
 
 /** The line that declares a mesh, which the module keeps as text. */
@@ -28,6 +30,7 @@ export function meshGroups({ mesh, axes }: MeshAxes, module: Module | undefined)
   const unknown = (what: string): never => {
     throw new EngramError(`replica_groups: ${what}`, { code: 'UNKNOWN_MESH' })
   }
+  if (axes.length === 0) unknown(`the axes of mesh @${mesh} are written in a way that is not known`)
   if (!text) return unknown(`the module does not say which devices mesh @${mesh} has (sdy.mesh @${mesh} = <["x"=2]>)`)
   const sizes = [...text.matchAll(/"([^"]+)"\s*=\s*(\d+)/g)].map(([, name, size]) => ({ name, size: Number(size) }))
   const ids = /device_ids\s*=\s*\[([^\]]*)\]/.exec(text)?.[1].split(',').map(Number)

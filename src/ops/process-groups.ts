@@ -25,6 +25,7 @@ export const replicaGroups: AttributeCodec<ReplicaGroups> = {
   expected: '64-bit signless integer elements attribute or replica_group_mesh_axes attribute',
   print: (groups) => {
     if (!isMesh(groups)) return groups.text()
+    if (groups.text !== undefined) return groups.text
     const axes = groups.axes.map(({ name, subAxis }) => {
       const sub = subAxis ? `, sub_axis_info = #stablehlo.sub_axis_info<pre_size = ${subAxis.preSize}, size = ${subAxis.size}>` : ''
       return `#stablehlo.axis_ref<name = ${quote(name)}${sub}>`
@@ -36,15 +37,16 @@ export const replicaGroups: AttributeCodec<ReplicaGroups> = {
     if (attribute.kind !== 'dialect') return undefined
     const outer = /^#stablehlo\.replica_group_mesh_axes<\s*mesh\s*=\s*@("[^"]*"|[\w$.]+)\s*,\s*axes\s*=\s*\[([\s\S]*)\]\s*>$/.exec(attribute.text)
     if (!outer) return undefined
+    const mesh = outer[1].replaceAll('"', '')
     const axis = /\s*#stablehlo\.axis_ref<\s*name\s*=\s*"([^"]*)"(?:\s*,\s*sub_axis_info\s*=\s*(?:#stablehlo\.sub_axis_info<\s*pre_size\s*=\s*(\d+)\s*,\s*size\s*=\s*(\d+)\s*>|\((\d+)\)(\d+)))?\s*>\s*(?:,|$)/y
     const axes: { name: string; subAxis?: { preSize: number; size: number } }[] = []
     while (axis.lastIndex < outer[2].length) {
       const match = axis.exec(outer[2])
-      if (!match) return undefined
+      if (!match) return { mesh, axes: [], text: attribute.text }
       const [preSize, size] = [match[2] ?? match[4], match[3] ?? match[5]]
       axes.push(size === undefined ? { name: match[1] } : { name: match[1], subAxis: { preSize: Number(preSize), size: Number(size) } })
     }
-    return { mesh: outer[1].replaceAll('"', ''), axes }
+    return { mesh, axes }
   },
 }
 

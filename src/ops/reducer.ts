@@ -23,6 +23,10 @@ export const reductionOps: ReadonlyMap<OpDefinition, ReductionKind> = new Map<Op
   [xorOp, 'xor'],
 ])
 
+/** Stored integers of quantized numbers compare as the numbers do, but do not add up as they do. */
+export const mixesZeroPoints = (type: Type, kind: ReductionKind): boolean =>
+  isTensorType(type) && type.quantization !== undefined && kind !== 'maximum' && kind !== 'minimum'
+
 /**
  * For each result of a reducer region, the plain op of which it is `op(argument i, argument n + i)`; undefined if the region does
  * anything else.
@@ -36,7 +40,7 @@ export function reductionKinds(region: Region): ReductionKind[] | undefined {
   for (let i = 0; i < count; i++) {
     const operation = terminator.operands[i].definition
     const kind = operation && operation.block === block ? reductionOps.get(operation.definition) : undefined
-    if (!operation || !kind) return undefined
+    if (!operation || !kind || mixesZeroPoints(operation.results[0].type, kind)) return undefined
     const [lhs, rhs] = operation.operands
     const [a, b] = [block.arguments[i], block.arguments[count + i]]
     if (!((lhs === a && rhs === b) || (lhs === b && rhs === a)) || !sameType(a.type, b.type)) return undefined

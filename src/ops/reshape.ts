@@ -1,14 +1,14 @@
 import { OpError } from '../ir/errors.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
-import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, elementCount, isTensorType, sameShape, shortType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, elementCount, isTensorType, sameShape, shortType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { captureLocation } from '../trace/frame.ts'
 import { functionalForm } from './assembly.ts'
 import { resolveAxes } from './axes.ts'
 import { defineOp } from './define.ts'
-import { needTensor, sameElementType, withShape } from './result-type.ts'
+import { checkReshaped } from './quantized-rules.ts'
+import { needTensor, withShape } from './result-type.ts'
 
 /** The same elements in row-major order under another shape. Source: specification, "reshape". */
 export const reshapeOp = defineOp({
@@ -18,41 +18,30 @@ export const reshapeOp = defineOp({
   regions: [],
   attributes: {},
   assembly: functionalForm,
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, results, fail }) => {
     const operand = needTensor('operand', operands[0], fail, { perAxis: true })
     const result = results?.[0]
     if (!result || !isTensorType(result)) return fail('needs a result type')
-    if (operand.dtype !== result.dtype || Boolean(operand.quantization) !== Boolean(result.quantization))
+    if (!operand.quantization && !result.quantization && operand.dtype !== result.dtype)
       fail(`operand ${shortType(operand)} and result ${shortType(result)} differ in element type`, 'reshape_c1')
-    if (operand.quantization?.axis === undefined && !sameElementType(operand, result))
-      fail(`operand ${shortType(operand)} and result ${shortType(result)} are quantized differently`, 'reshape_c1')
-    if (operand.quantization?.axis !== undefined) checkQuantizedAxis(operand, result, fail)
+    checkReshaped(operand, result, { element: 'reshape_c1', axis: 'reshape_c3' }, fail)
     const unknown = result.shape.filter((size) => size === DYNAMIC).length
     if (unknown > 1 || (unknown === 1 && !result.bounds))
-      fail(`result ${shortType(result)} must have known sizes, or one unknown size with a bound`, 'reshape_i1')
+      fail(`result #0 must be statically shaped or single bounded dimension tensor of number, boolean or quantized values, but got '${typeText(result)}'`, 'reshape_i1')
     const [from, to] = [elementCount(operand.shape), elementCount(result.shape)]
     if (from >= 0 && to >= 0 && from !== to)
-      fail(`operand ${shortType(operand)} has ${from} elements, result ${shortType(result)} has ${to}`, 'reshape_c2')
+      fail(`number of output elements (${to}) doesn't match expected number of elements (${from}): ${typeText(operand)} and ${typeText(result)}`, 'reshape_c2')
     return [result]
   },
-  evaluate: ({ arrays: [operand], resultTypes }) => [new HostArray(resultTypes[0] as TensorType, operand.data)],
+  evaluate: ({ arrays: [operand], resultTypes }) => {
+    const type = resultTypes[0] as TensorType
+    if (!type.shape.includes(DYNAMIC)) return [new HostArray(type, operand.data)]
+    const known = type.shape.reduce((product, size) => (size === DYNAMIC ? product : product * size), 1)
+    return [new HostArray(tensorType(type.dtype, type.shape.map((size) => (size === DYNAMIC ? operand.size / known : size))), operand.data)]
+  },
   vjp: ({ operands: [operand], cotangents: [d] }) => [d && reshape(d, operand.shape)],
 })
-
-/** Per-axis quantization: what lies before, on and after the quantized axis keeps its size, and the parameters stay. */
-function checkQuantizedAxis(operand: TensorType, result: TensorType, fail: InferContext<unknown>['fail']): void {
-  const [from, to] = [operand.quantization?.axis ?? 0, result.quantization?.axis]
-  const types = `operand ${shortType(operand)} and result ${shortType(result)}`
-  if (to === undefined || !sameElementType({ ...operand, quantization: { ...operand.quantization!, axis: to } }, result))
-    return fail(`${types} are quantized differently`, 'reshape_c1')
-  const parts = (shape: readonly number[], axis: number) => [shape.slice(0, axis), [shape[axis]], shape.slice(axis + 1)].map(elementCount)
-  const [before, after] = [parts(operand.shape, from), parts(result.shape, to)]
-  if (before.some((count, i) => count !== after[i] && count >= 0 && after[i] >= 0))
-    fail(
-      `${types}: the sizes before, on and after the quantized axes ${from} and ${to} must be equal, they are [${before}] and [${after}]`,
-      'reshape_c3',
-    )
-}
 
 /**
  * `x` under another shape with as many elements; one size may be -1, which stands for what is left.

@@ -1,5 +1,5 @@
 import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, shortType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, shortType, typeText } from '../ir/types.ts'
 
 /** Type rules that the ops which move elements share. */
 
@@ -33,6 +33,6 @@ export function agree(inferred: TensorType, results: readonly Type[] | undefined
   const declared = results?.[0]
   if (!declared) return [inferred]
   if (!isTensorType(declared) || !sameElementType(declared, inferred) || !compatibleShape(declared.shape, inferred.shape))
-    fail(`the result is declared as ${shortType(declared)}, but it is ${shortType(inferred)}`, rule)
+    fail(`inferred type(s) '${typeText(inferred)}' are incompatible with return type(s) of operation '${typeText(declared)}'`, rule)
   return [declared]
 }

@@ -12,7 +12,7 @@ const terminator = (name: string) =>
     regions: [],
     attributes: {},
     assembly: form(operandList, attributeDictionary, operandTypes(false)),
-    traits: { terminator: true, effect: true },
+    traits: { terminator: true, effect: true, operandTypes: 'any' },
     infer: () => [],
     evaluate: ({ operands }): readonly HostValue[] => operands,
     vjp: zeroGradient('it ends a block'),

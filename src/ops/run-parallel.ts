@@ -17,7 +17,7 @@ export const runParallelOp = defineOp({
   regions: [],
   attributes: { infeed: codec.optional(codec.arrayOf(codec.symbol)), programs: codec.arrayOf(codec.arrayOf(codec.symbol)) },
   assembly: 'generic',
-  traits: { effect: true },
+  traits: { effect: true, operandTypes: 'any' },
   infer: ({ operands, attributes: { infeed, programs }, results, lookup, module, fail }) => {
     if (programs.length === 0 || programs[0].length === 0) fail('`programs` attribute cannot be empty')
     for (const row of programs)

@@ -63,13 +63,7 @@ export const sliceOp = defineOp({
     })
     return agree(withShape(operand, shape), results, fail, 'slice_c5')
   },
-  evaluate: ({ arrays: [operand], attributes: { start_indices: starts, limit_indices: limits, strides } }) => {
-    const out = HostArray.zeros(operand.dtype, starts.map((start, axis) => Math.ceil((limits[axis] - start) / strides[axis])))
-    const own = rowMajorStrides(operand.shape)
-    const offset = starts.reduce((total, start, axis) => total + start * own[axis], 0)
-    copyStrided(operand, offset, own.map((step, axis) => step * strides[axis]), out, 0, rowMajorStrides(out.shape), out.shape)
-    return [out]
-  },
+  evaluate: ({ arrays: [operand], attributes }) => [sliceArray(operand, attributes.start_indices, attributes.limit_indices, attributes.strides)],
   vjp: ({ operands: [operand], cotangents: [d], attributes: { start_indices: starts, strides } }) => {
     if (!d) return [null]
     const high = operand.shape.map((size, axis) => {
@@ -117,26 +111,8 @@ export const padOp = defineOp({
     const bounds = operand.bounds?.map((bound, axis) => (bound === DYNAMIC ? DYNAMIC : grown(bound, axis)))
     return agree(withShape(operand, shape, bounds), results, fail, 'pad_c4')
   },
-  evaluate: ({ arrays: [operand, value], attributes }) => {
-    const { edge_padding_low: low, edge_padding_high: high, interior_padding: interior } = attributes
-    const shape = operand.shape.map((size, axis) => size + Math.max(size - 1, 0) * interior[axis] + low[axis] + high[axis])
-    const out = HostArray.zeros(operand.dtype, shape)
-    fillWith(out, value)
-    const from = rowMajorStrides(operand.shape)
-    const to = rowMajorStrides(shape)
-    let [source, target] = [0, 0]
-    // Only the elements that negative padding leaves inside are copied.
-    const kept = operand.shape.map((size, axis) => {
-      const step = interior[axis] + 1
-      const first = Math.max(0, Math.ceil(-low[axis] / step))
-      const last = Math.min(size - 1, Math.floor((shape[axis] - 1 - low[axis]) / step))
-      source += first * from[axis]
-      target += (low[axis] + first * step) * to[axis]
-      return Math.max(0, last - first + 1)
-    })
-    copyStrided(operand, source, from, out, target, to.map((stride, axis) => stride * (interior[axis] + 1)), kept)
-    return [out]
-  },
+  evaluate: ({ arrays: [operand, value], attributes: { edge_padding_low: low, edge_padding_high: high, interior_padding: interior } }) =>
+    [padArray(operand, value, low, high, interior)],
   vjp: ({ operands: [operand, value], cotangents: [d], attributes, needed, sum }) => {
     if (!d) return [null, null]
     const { edge_padding_low: low, edge_padding_high: high, interior_padding: interior } = attributes
@@ -153,6 +129,39 @@ export const padOp = defineOp({
     return [needed[0] ? unpad() : null, needed[1] && value.rank === 0 ? outside() : null]
   },
 })
+
+/** Elements `starts[i]`, `starts[i] + strides[i]`, ... below `limits[i]` along each axis `i`, all inside. */
+export function sliceArray(operand: HostArray, starts: readonly number[], limits: readonly number[], strides: readonly number[]): HostArray {
+  const out = HostArray.zeros(operand.dtype, starts.map((start, axis) => Math.ceil((limits[axis] - start) / strides[axis])))
+  const own = rowMajorStrides(operand.shape)
+  const offset = starts.reduce((total, start, axis) => total + start * own[axis], 0)
+  copyStrided(operand, offset, own.map((step, axis) => step * strides[axis]), out, 0, rowMajorStrides(out.shape), out.shape)
+  return out
+}
+
+/** The size of an axis with `value`s before, after and between its elements. */
+export const paddedSize = (size: number, low: number, high: number, interior: number): number => size + Math.max(size - 1, 0) * interior + low + high
+
+/** Elements with `value` around and between them; negative `low` and `high` take elements away. */
+export function padArray(operand: HostArray, value: HostArray, low: readonly number[], high: readonly number[], interior: readonly number[]): HostArray {
+  const shape = operand.shape.map((size, axis) => paddedSize(size, low[axis], high[axis], interior[axis]))
+  const out = HostArray.zeros(operand.dtype, shape)
+  fillWith(out, value)
+  const from = rowMajorStrides(operand.shape)
+  const to = rowMajorStrides(shape)
+  let [source, target] = [0, 0]
+  // Only the elements that negative padding leaves inside are copied.
+  const kept = operand.shape.map((size, axis) => {
+    const step = interior[axis] + 1
+    const first = Math.max(0, Math.ceil(-low[axis] / step))
+    const last = Math.min(size - 1, Math.floor((shape[axis] - 1 - low[axis]) / step))
+    source += first * from[axis]
+    target += (low[axis] + first * step) * to[axis]
+    return Math.max(0, last - first + 1)
+  })
+  copyStrided(operand, source, from, out, target, to.map((stride, axis) => stride * (interior[axis] + 1)), kept)
+  return out
+}
 
 function fillWith(array: HostArray, scalar: HostArray): void {
   const data = array.data as Float64Array

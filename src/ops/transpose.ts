@@ -1,12 +1,14 @@
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
-import { type TensorType, isTensorType, shortType } from '../ir/types.ts'
+import { type TensorType, isTensorType } from '../ir/types.ts'
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, functional, integerList, operandList } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
-import { agree, needTensor, withShape } from './result-type.ts'
+import { agreeWithInferred } from './inferred-types.ts'
+import { checkMoved } from './quantized-rules.ts'
+import { needTensor, withShape } from './result-type.ts'
 
 /** Reorders axes. Source: specification, "transpose". */
 export const transposeOp = defineOp({
@@ -16,23 +18,23 @@ export const transposeOp = defineOp({
   regions: [],
   attributes: { permutation: codec.i64Array },
   assembly: form(operandList, integerList('permutation', 'dims'), attributeDictionary, functional),
+  traits: { operandTypes: 'perAxis' },
   infer: ({ operands, attributes, results, fail }) => {
     const operand = needTensor('operand', operands[0], fail, { perAxis: true })
     const { permutation } = attributes
     const rank = operand.shape.length
     if (permutation.length !== rank)
-      fail(`permutation [${permutation}] has ${permutation.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'transpose_c2')
+      fail(`TransposeOp operand rank ${rank} does not match permutation size ${permutation.length}`, 'transpose_c2')
     if (new Set(permutation).size !== rank || permutation.some((axis) => axis < 0 || axis >= rank))
-      fail(`permutation [${permutation}] does not name each axis of operand ${shortType(operand)} once`, 'transpose_c2')
+      fail(`attribute permutation must be a permutation of [${operand.shape.map((_, axis) => axis).join(', ')}] but got ${permutation.join(', ')}`, 'transpose_c2')
     const { bounds, quantization } = operand
     const moved = withShape(operand, permutation.map((axis) => operand.shape[axis]), bounds && permutation.map((axis) => bounds[axis]))
     const inferred: TensorType = quantization?.axis === undefined
       ? moved
       : { ...moved, quantization: { ...quantization, axis: permutation.indexOf(quantization.axis) } }
     const declared = results?.[0]
-    if (declared && isTensorType(declared) && declared.dtype !== inferred.dtype)
-      fail(`operand ${shortType(operand)} and result ${shortType(declared)} differ in element type`, 'transpose_c1')
-    return agree(inferred, results, fail, quantization ? 'transpose_c1' : 'transpose_c3')
+    if (declared && isTensorType(declared)) checkMoved(inferred, declared, 'transpose_c1', fail)
+    return agreeWithInferred([inferred], results, fail, 'transpose_c3')
   },
   evaluate: ({ arrays: [operand], attributes, resultTypes }) => {
     const type = resultTypes[0] as TensorType

@@ -40,6 +40,7 @@ export const tupleOp = defineOp({
   regions: [],
   attributes: {},
   assembly: form(operandList, attributeDictionary, tupleType),
+  traits: { operandTypes: 'any' },
   infer: ({ operands, results, fail }) => {
     const type: Type = { kind: 'tuple', elements: operands }
     const declared = results?.[0]
@@ -58,6 +59,7 @@ export const getTupleElementOp = defineOp({
   regions: [],
   attributes: { index: codec.i32 },
   assembly: form(operandList, indexPiece, attributeDictionary, functional),
+  traits: { operandTypes: 'any' },
   infer: ({ operands: [operand], attributes: { index }, results, fail }) => {
     if (operand.kind !== 'tuple') return fail(`needs a tuple, got ${shortType(operand)}`, 'get_tuple_element_i1')
     if (index < 0 || index >= operand.elements.length)

@@ -79,6 +79,7 @@ export const whileOp = defineOp({
   regions: ['cond', 'body'],
   attributes: {},
   assembly: whileAssembly,
+  traits: { operandTypes: 'any' },
   infer: ({ operands, regions: [condition, body], results, fail }) => {
     for (const region of [condition, body]) {
       const types = region.block.arguments.map((argument) => argument.type)

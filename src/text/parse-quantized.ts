@@ -1,5 +1,6 @@
 import { type DType, dtypeFromText, dtypes, integerRange, isInteger } from '../ir/dtypes.ts'
-import type { Quantization } from '../ir/types.ts'
+import { isScale } from '../ir/infer.ts'
+import { type Quantization, sixDigits } from '../ir/types.ts'
 import { token } from './lex.ts'
 import { ParserBase } from './parse-base.ts'
 
@@ -30,7 +31,9 @@ export abstract class QuantizedParser extends ParserBase {
     const scales: number[] = []
     const zeroPoints: bigint[] = []
     const scaleShape: number[] = []
+    const at = this.start
     this.#scales(0, scales, zeroPoints, scaleShape)
+    for (const scale of scales) if (!isScale(scale, expressed)) this.errorAt(at, `scale ${sixDigits(scale)} out of expressed type range`)
     this.expect('>', 'to close a quantized type')
     const quantization: Quantization = {
       expressed,

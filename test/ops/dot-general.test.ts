@@ -150,16 +150,16 @@ describe('dot_general', () => {
 
   it('says what is wrong', () => {
     const fails = (body: (x: Tensor, y: Tensor) => Tensor) => traceError(body as (...inputs: Tensor[]) => Tensor, f32(2, 8, 128), f32(3, 64, 32))
-    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[2], [1]] }))).toMatchInlineSnapshot(`"dot_general: contracting sizes differ: lhs f32[2,8,128] axis 2 is 128, rhs f32[3,64,32] axis 1 is 64 [dot_general_c10]"`)
-    expect(fails((x, y) => dotGeneral(x, y, { batching: [[0], [0]], contracting: [[], []] }))).toMatchInlineSnapshot(`"dot_general: batching sizes differ: lhs f32[2,8,128] axis 0 is 2, rhs f32[3,64,32] axis 0 is 3 [dot_general_c9]"`)
-    expect(fails((x, y) => dotGeneral(x, y, { batching: [[0], []], contracting: [[], []] }))).toMatchInlineSnapshot(`"dot_general: lhs has 1 batching axes [0], rhs 0 [] [dot_general_c1]"`)
-    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[1], []] }))).toMatchInlineSnapshot(`"dot_general: lhs has 1 contracting axes [1], rhs 0 [] [dot_general_c2]"`)
-    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[1, 1], [0, 1]] }))).toMatchInlineSnapshot(`"dot_general: batching axes [] and contracting axes [1,1] of lhs name an axis twice [dot_general_c3]"`)
+    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[2], [1]] }))).toMatchInlineSnapshot(`"dot_general: contracting dimension sizes must match for lhs/rhs: lhs f32[2,8,128] axis 2 is 128, rhs f32[3,64,32] axis 1 is 64 [dot_general_c10]"`)
+    expect(fails((x, y) => dotGeneral(x, y, { batching: [[0], [0]], contracting: [[], []] }))).toMatchInlineSnapshot(`"dot_general: batching dimension sizes must match for lhs/rhs: lhs f32[2,8,128] axis 0 is 2, rhs f32[3,64,32] axis 0 is 3 [dot_general_c9]"`)
+    expect(fails((x, y) => dotGeneral(x, y, { batching: [[0], []], contracting: [[], []] }))).toMatchInlineSnapshot(`"dot_general: lhs and rhs should have the same number of batching dimensions, got [0] and [] [dot_general_c1]"`)
+    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[1], []] }))).toMatchInlineSnapshot(`"dot_general: lhs and rhs should have the same number of contracting dimensions, got [1] and [] [dot_general_c2]"`)
+    expect(fails((x, y) => dotGeneral(x, y, { contracting: [[1, 1], [0, 1]] }))).toMatchInlineSnapshot(`"dot_general: has duplicated dimension from lhs_batching_dimensions and lhs_contracting_dimensions: 1 [dot_general_c3]"`)
     expect(fails((x, y) => dotGeneral(x, y, { contracting: [[3], [0]] }))).toMatchInlineSnapshot(`"dot_general: axis 3 is out of range for rank 3"`)
     expect(fails((x, y) => dotGeneral(x, convert(y, 'bf16'), { contracting: [[], []] }))).toMatchInlineSnapshot(`"dot_general: operands differ in element type: lhs f32[2,8,128], rhs bf16[3,64,32]; convert one of them [dot_general_c13]"`)
     expect(fails((x, y) => matmul(x, y))).toMatchInlineSnapshot(`"matmul: leading axes differ: lhs f32[2,8,128], rhs f32[3,64,32]"`)
     expect(fails((x, y) => matmul(x, reduceSum(y)))).toMatchInlineSnapshot(`"matmul: both operands need rank 2 or more: lhs f32[2,8,128], rhs f32[]"`)
-    expect(traceError((x) => dotGeneral(x, x, { contracting: [[0], [0]], algorithm: { ...f16Algorithm, accumulation_type: 'bf16' } }), bf16(4))).toMatchInlineSnapshot(`"dot_general: no hardware is known to have this algorithm: f16 x f16 -> bf16, 1 and 1 components, 1 primitive operations [dot_general_i10]"`)
+    expect(traceError((x) => dotGeneral(x, x, { contracting: [[0], [0]], algorithm: { ...f16Algorithm, accumulation_type: 'bf16' } }), bf16(4))).toMatchInlineSnapshot(`"dot_general: dot algorithm not known to be supported on any hardware: {lhs:'f16', rhs:'f16', accum:'bf16', lhs_components:1, rhs_components:1, primitive_ops:1, imprecise:0} [dot_general_i10]"`)
   })
 })
 

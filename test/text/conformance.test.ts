@@ -22,7 +22,6 @@ const options = { allowForeignOps: true }
 
 /** Cases that are refused elsewhere than expected, each with the reason. Take one out when it is mended. */
 const refusedElsewhere: Readonly<Record<string, string>> = {
-  'negative/ops_stablehlo__591_custom_call_op_with_buffer_type.mlir': 'replica_groups with axes that are integers: upstream reads them, the codec does not',
 }
 
 /** The op of an "unknown op" error, if it is one and the catalogue really lacks the op. */
