@@ -1,4 +1,4 @@
-import { dtypes } from '../ir/dtypes.ts'
+import { dtypes, isFloat } from '../ir/dtypes.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { roundStore } from './elementwise.ts'
 
@@ -63,7 +63,7 @@ export function choleskyArray(a: HostArray, lower: boolean): HostArray {
     const factor = choleskyFactor(lower ? matrix : transposed(matrix, true))
     writeMatrix(out, batch, lower ? factor : transposed(factor, true))
   }
-  roundStore(a.dtype, out.data)
+  if (isFloat(a.dtype)) roundStore(a.dtype, out.data)
   return out
 }
 
@@ -112,12 +112,12 @@ export function triangularSolveArray(a: HostArray, b: HostArray, options: Triang
     const matrix = readMatrix(a, batch)
     const right = readMatrix(b, batch)
     // x op(a) = b is op(a)^T x^T = b^T, so that there is one way of substituting.
-    const turned = transpose !== 'NO_TRANSPOSE' !== !leftSide
+    const turned = leftSide === (transpose !== 'NO_TRANSPOSE')
     const system = transpose === 'ADJOINT' ? transposed(transposed(matrix, true), false) : matrix
     const solution = substitute(turned ? transposed(system, false) : system, leftSide ? right : transposed(right, false), options.lower !== turned, options.unitDiagonal)
     writeMatrix(out, batch, leftSide ? solution : transposed(solution, false))
   }
-  roundStore(b.dtype, out.data)
+  if (isFloat(b.dtype)) roundStore(b.dtype, out.data)
   return out
 }
 

@@ -1,4 +1,5 @@
 import { batchNormGradArrays, batchNormInferenceArrays, batchNormTrainingArrays } from '../host/batch-norm.ts'
+import { isFloat } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
 import type { InferContext } from '../ir/op-definition.ts'
 import { DYNAMIC, type TensorType, compatibleShape, shortType, typeText } from '../ir/types.ts'
@@ -10,8 +11,9 @@ import { broadcastInDim } from './broadcast.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { rsqrt } from './elementwise-unary.ts'
-import { agreeWithInferred, compatibleSize, needNonNegative, needPlain } from './inferred-types.ts'
+import { agreeWithInferred, compatibleSize, needNonNegative } from './inferred-types.ts'
 import { keepAxes, otherAxes } from './kept-axes.ts'
+import { onExpressed } from './quantized.ts'
 import { reduceSum } from './reduce.ts'
 import { needTensor } from './result-type.ts'
 import { emitReturn } from './return.ts'
@@ -37,14 +39,15 @@ interface BatchNormForm {
 
 /** Checks the operands and gives the types of the whole and of the entries for each feature. */
 function checkBatchNorm({ operands, attributes: { feature_index: index }, fail }: InferContext<BatchNormAttributes>, form: BatchNormForm): [TensorType, TensorType] {
-  const types = operands.map((type, i) => needTensor(form.names[i], type, fail, { perAxis: true }))
-  needPlain(types, 'ranked tensor of floating-point values', fail)
+  const types = operands.map((type, i) => needTensor(form.names[i], type, fail))
   needNonNegative('feature_index', index, fail, `${form.op}_${form.rules.index}`)
   const whole = types.filter((_, i) => form.whole.includes(i))
   const single = types.filter((_, i) => !form.whole.includes(i))
-  for (const type of types)
+  for (const type of types) {
+    if (!type.quantization && !isFloat(type.dtype)) fail(`operands must be floats, got ${shortType(type)}`, `${form.op}_${form.rules.elements}`)
     if (type.dtype !== whole[0].dtype)
       fail(`expects operands of one element type, but got ${types.map(shortType).join(', ')}`, `${form.op}_${form.rules.elements}`)
+  }
   const listed = (list: readonly TensorType[]) => list.map(typeText).join(', ')
   if (whole.some((type) => !compatibleShape(type.shape, whole[0].shape)))
     fail(`expects multi-dimensional operands to have compatible shapes: ${listed(whole)}`, `${form.op}_${form.rules.whole}`)
@@ -88,9 +91,9 @@ export const batchNormInferenceOp = defineOp({
     }
     return agreeWithInferred([checkBatchNorm(context, form)[0]], context.results, context.fail, 'batch_norm_inference_c7')
   },
-  evaluate: ({ arrays, attributes: { epsilon, feature_index }, resultTypes }) => [
+  evaluate: onExpressed(({ arrays, attributes: { epsilon, feature_index }, resultTypes }) => [
     batchNormInferenceArrays(arrays, epsilon, feature_index, (resultTypes[0] as TensorType).dtype),
-  ],
+  ]),
   vjp: ({ operands: [operand, scale, , mean, variance], cotangents: [d], attributes: { epsilon, feature_index }, needed, sum }) => {
     if (!d) return [null, null, null, null, null]
     const others = otherAxes(operand.rank, [feature_index])
@@ -125,7 +128,7 @@ export const batchNormTrainingOp = defineOp({
     const [whole, single] = checkBatchNorm(context, form)
     return agreeWithInferred([whole, single, single], context.results, context.fail, 'batch_norm_training_c5')
   },
-  evaluate: ({ arrays, attributes: { epsilon, feature_index } }) => batchNormTrainingArrays(arrays, epsilon, feature_index),
+  evaluate: onExpressed(({ arrays, attributes: { epsilon, feature_index } }) => batchNormTrainingArrays(arrays, epsilon, feature_index)),
   vjp: ({ operands: [operand, scale], results: [, mean, variance], cotangents: [d, dMean, dVariance], attributes: { epsilon, feature_index } }) => {
     const gradients: (Tensor | null)[] = d ? batchNormGrad(operand, scale, mean, variance, d, { epsilon, featureIndex: feature_index }) : [null, null, null]
     const count = operand.shape.reduce((product, size, axis) => (axis === feature_index ? product : product * size), 1)
@@ -156,7 +159,7 @@ export const batchNormGradOp = defineOp({
     const [whole, single] = checkBatchNorm(context, form)
     return agreeWithInferred([whole, single, single], context.results, context.fail, 'batch_norm_grad_c3')
   },
-  evaluate: ({ arrays, attributes: { epsilon, feature_index } }) => batchNormGradArrays(arrays, epsilon, feature_index),
+  evaluate: onExpressed(({ arrays, attributes: { epsilon, feature_index } }) => batchNormGradArrays(arrays, epsilon, feature_index)),
   vjp: ({ operands, cotangents, attributes, needed, pullback }) => {
     // The second derivative goes through the definition, written out.
     const formula = buildRegion('batch_norm_grad', operands.map(({ type }) => type), (inputs) => emitReturn(gradFormula(inputs as Tensor[], attributes)))

@@ -8,6 +8,12 @@ import { callOp, compositeOp } from './call.ts'
 import * as check from './check.ts'
 import * as collectiveReductions from './collective-reductions.ts'
 import * as collectives from './collectives.ts'
+import { broadcastOps } from './chlo-broadcast.ts'
+import { chloConstantOp, constantLikeOp } from './chlo-constant.ts'
+import * as chlo from './chlo-math.ts'
+import { raggedDotOp } from './chlo-ragged-dot.ts'
+import { scanOp } from './chlo-scan.ts'
+import { topKOp } from './chlo-top-k.ts'
 import { compareOp } from './compare.ts'
 import { complexOp, imagOp, realOp } from './complex.ts'
 import { concatenateOp } from './concatenate.ts'
@@ -149,6 +155,37 @@ const definitions: readonly OpDefinition[] = [
   legacy.crossReplicaSumOp,
   einsumOp,
   unaryEinsumOp,
+  // composites that frameworks write
+  chlo.acosOp,
+  chlo.acoshOp,
+  chlo.asinOp,
+  chlo.asinhOp,
+  chlo.atanOp,
+  chlo.atanhOp,
+  chlo.sinhOp,
+  chlo.coshOp,
+  chlo.chloTanOp,
+  chlo.squareOp,
+  chlo.conjOp,
+  chlo.erfOp,
+  chlo.erfcOp,
+  chlo.erfInvOp,
+  chlo.lgammaOp,
+  chlo.digammaOp,
+  chlo.besselI1eOp,
+  chlo.polygammaOp,
+  chlo.zetaOp,
+  chlo.nextAfterOp,
+  chlo.mulhiOp,
+  chlo.isInfOp,
+  chlo.isPosInfOp,
+  chlo.isNegInfOp,
+  chloConstantOp,
+  constantLikeOp,
+  topKOp,
+  raggedDotOp,
+  scanOp,
+  ...broadcastOps,
   // random numbers
   rngBitGeneratorOp,
   rngOp,

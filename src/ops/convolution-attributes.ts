@@ -121,8 +121,8 @@ export const convolutionAttributes = {
   rhs_dilation: codec.optional(codec.i64Array),
   window_reversal: codec.optional(codec.boolArray),
   dimension_numbers: convolutionNumbers,
-  feature_group_count: codec.positive,
   batch_group_count: codec.positive,
+  feature_group_count: codec.positive,
   precision_config: precisionConfig,
 } as const
 export type ConvolutionAttributes = AttributesOf<typeof convolutionAttributes>

@@ -24,12 +24,6 @@ export function needNonNegative(name: string, value: number, fail: Fail, rule?: 
   if (value < 0) fail(`attribute '${name}' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative, got ${value}`, rule)
 }
 
-/** Checks that operands are not quantized, which the op has no meaning for. */
-export function needPlain(operands: readonly TensorType[], what: string, fail: Fail, rule?: string): void {
-  const i = operands.findIndex((type) => type.quantization)
-  if (i >= 0) fail(`operand #${i} must be ${what}, but got '${typeText(operands[i])}'`, rule)
-}
-
 /** Whether two sizes could be equal when the program runs. */
 export const compatibleSize = (a: number, b: number): boolean => a === b || a === DYNAMIC || b === DYNAMIC
 

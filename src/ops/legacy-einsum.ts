@@ -2,7 +2,7 @@ import { einsumArrays } from '../host/einsum.ts'
 import { DifferentiationError } from '../ir/errors.ts'
 import type { Operation, Tensor } from '../ir/module.ts'
 import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, type Type, shortType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, type Type, isTensorType, shortType } from '../ir/types.ts'
 import { quote } from '../ir/attributes.ts'
 import { emit } from '../trace/emit.ts'
 import { type Piece, attributeDictionary, form, functional, operandList } from './assembly.ts'
@@ -10,6 +10,7 @@ import { broadcastInDim } from './broadcast.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { agreeWithInferred, compatibleSize } from './inferred-types.ts'
+import { isPromotable } from './reducer.ts'
 import { needTensor, withShape } from './result-type.ts'
 import { transpose } from './transpose.ts'
 
@@ -57,7 +58,11 @@ function inferEinsum({ operands, attributes: { einsum_config: config }, results,
       if (before === undefined || before === DYNAMIC) sizes.set(labels[axis], size)
     })
   })
-  return agreeWithInferred([withShape(types[0], [...equation.result].map((label) => sizes.get(label)!))], results, fail)
+  const inferred = withShape(types[0], [...equation.result].map((label) => sizes.get(label)!))
+  // Sums may be kept in a wider type than the operands have.
+  const declared = results?.[0]
+  if (declared && isTensorType(declared) && declared.dtype !== inferred.dtype && isPromotable(inferred, declared)) return agreeWithInferred([{ ...inferred, dtype: declared.dtype }], results, fail)
+  return agreeWithInferred([inferred], results, fail)
 }
 
 function equationOf(operation: Operation): Equation {
@@ -116,8 +121,8 @@ export const unaryEinsumOp = defineOp({
 const repeatAlong = (x: Tensor, known: string, labels: string, shape: readonly number[]): Tensor =>
   known === labels ? x : broadcastInDim(x, shape, [...known].map((label) => labels.indexOf(label)))
 
-/** Emits `stablehlo.einsum`, which XLA no longer runs: `'ij,jk->ik'`. Throws `OpError`. */
+/** Emits `stablehlo.einsum`: `'ij,jk->ik'`. Throws `OpError`. */
 export const einsum = (config: string, lhs: Tensor, rhs: Tensor): Tensor => emit(einsumOp, [lhs, rhs], { einsum_config: config }).results[0] as Tensor
 
-/** Emits `stablehlo.unary_einsum`: sums over axes and puts the others in order, `'ij->j'`. Throws `OpError`. */
+/** Emits `stablehlo.unary_einsum`: sums over axes and puts the others in order, `'ij->j'`; XLA no longer takes it. Throws `OpError`. */
 export const unaryEinsum = (config: string, operand: Tensor): Tensor => emit(unaryEinsumOp, [operand], { einsum_config: config }).results[0] as Tensor

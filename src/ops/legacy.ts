@@ -50,7 +50,7 @@ export const torchIndexSelectOp = defineOp({
   operands: ['operand', 'index'],
   results: ['result'],
   regions: [],
-  attributes: { dim: codec.i64, batch_dims: codec.i64 },
+  attributes: { batch_dims: codec.i64, dim: codec.i64 },
   assembly: 'generic',
   infer: ({ operands, attributes: { dim, batch_dims: batch }, results, fail }) => {
     const [operand, index] = [needTensor('operand', operands[0], fail), needTensor('index', operands[1], fail)]

@@ -11,8 +11,9 @@ import { type ComparisonDirection, compare } from './compare.ts'
 import { fill, zeros } from './constant.ts'
 import { defineOp } from './define.ts'
 import { dotGeneral } from './dot-general.ts'
-import { agreeWithInferred, compatibleSize, needPlain } from './inferred-types.ts'
+import { agreeWithInferred, compatibleSize } from './inferred-types.ts'
 import { iota } from './iota.ts'
+import { onExpressed } from './quantized.ts'
 import { needTensor } from './result-type.ts'
 import { select } from './select.ts'
 import { transpose } from './transpose.ts'
@@ -47,15 +48,14 @@ export const choleskyOp = defineOp({
   infer: ({ operands, results, fail }) => {
     const a = needTensor('a', operands[0], fail)
     const { kind } = dtypes[a.dtype]
-    needPlain([a], 'ranked tensor of floating-point or complex values', fail)
-    if (kind !== 'float' && kind !== 'complex') fail(`a must have float or complex elements, got ${shortType(a)}`, 'cholesky_i1')
+    if (!a.quantization && kind !== 'float' && kind !== 'complex') fail(`a must have float or complex elements, got ${shortType(a)}`, 'cholesky_i1')
     const rank = a.shape.length
     if (rank < 2) fail(`argument 'a' must have rank >= 2, got shape ${a.shape.map((size) => (size === DYNAMIC ? '?' : size)).join(', ')}.`, 'cholesky_c2')
     if (!compatibleSize(a.shape[rank - 1], a.shape[rank - 2]))
       fail(`minor dimensions of 'a' must have equal size, got shape ${a.shape.map((size) => (size === DYNAMIC ? '?' : size)).join(', ')}.`, 'cholesky_c3')
     return agreeWithInferred([a], results, fail, 'cholesky_c1')
   },
-  evaluate: ({ arrays: [a], attributes: { lower } }) => [choleskyArray(a, lower ?? false)],
+  evaluate: onExpressed(({ arrays: [a], attributes: { lower } }) => [choleskyArray(a, lower ?? false)]),
   vjp: ({ operation, results: [factor], cotangents: [d], attributes: { lower } }) => {
     if (!d) return [null]
     if (dtypes[d.dtype].kind === 'complex') throw new DifferentiationError('cholesky of complex matrices has no gradient here', operation.location)
@@ -103,15 +103,14 @@ export const triangularSolveOp = defineOp({
   attributes: {
     left_side: codec.bool,
     lower: codec.bool,
-    unit_diagonal: codec.bool,
     transpose_a: codec.enumeration('transpose', transposes),
+    unit_diagonal: codec.bool,
   },
   assembly: 'generic',
   infer: ({ operands, attributes, results, fail }) => {
     const [a, b] = [needTensor('a', operands[0], fail), needTensor('b', operands[1], fail)]
-    needPlain([a, b], 'ranked tensor of floating-point or complex values', fail)
     const { kind } = dtypes[a.dtype]
-    if (kind !== 'float' && kind !== 'complex') fail(`a must have float or complex elements, got ${shortType(a)}`, 'triangular_solve_i1')
+    if (!a.quantization && kind !== 'float' && kind !== 'complex') fail(`a must have float or complex elements, got ${shortType(a)}`, 'triangular_solve_i1')
     if (a.dtype !== b.dtype) fail(`operands differ in element type: ${shortType(a)} and ${shortType(b)}`, 'triangular_solve_c1')
     const rank = a.shape.length
     const both = `'${typeText(a)}' and '${typeText(b)}'`
@@ -125,9 +124,9 @@ export const triangularSolveOp = defineOp({
     if (attributes.transpose_a === 'TRANSPOSE_INVALID') fail('Invalid transpose option value for triangular solve', 'triangular_solve_i6')
     return agreeWithInferred([b], results, fail, 'triangular_solve_c4')
   },
-  evaluate: ({ arrays: [a, b], attributes: { left_side: leftSide, lower, unit_diagonal: unitDiagonal, transpose_a } }) => [
+  evaluate: onExpressed(({ arrays: [a, b], attributes: { left_side: leftSide, lower, unit_diagonal: unitDiagonal, transpose_a } }) => [
     triangularSolveArray(a, b, { leftSide, lower, unitDiagonal, transpose: transpose_a === 'TRANSPOSE_INVALID' ? 'NO_TRANSPOSE' : transpose_a }),
-  ],
+  ]),
   vjp: ({ operation, operands: [a], results: [x], cotangents: [d], attributes, needed }) => {
     if (!d) return [null, null]
     const { left_side: leftSide, lower, unit_diagonal: unitDiagonal, transpose_a } = attributes

@@ -11,7 +11,7 @@ import * as codec from './codecs.ts'
 import { constantOf, constantOp } from './constant.ts'
 import { defineOp } from './define.ts'
 import { joinShapes } from './elementwise-rules.ts'
-import { agreeWithInferred, needPlain } from './inferred-types.ts'
+import { agreeWithInferred } from './inferred-types.ts'
 import { liftRegion } from './lift-region.ts'
 import { needTensor, withShape } from './result-type.ts'
 import { emitReturn } from './return.ts'
@@ -53,9 +53,7 @@ function element(array: HostArray, i: number): HostArray {
 
 function mapType({ operands, attributes: { dimensions }, regions: [computation], fail }: InferContext<{ readonly dimensions: readonly number[] }>): TensorType {
   if (operands.length === 0) fail('needs at least one input', 'map_i1')
-  const types = operands.map((type, i) => needTensor(`inputs[${i}]`, type, fail, { perAxis: true }))
-  const perAxis = types.filter((type) => type.quantization?.axis !== undefined)
-  if (perAxis.length) needPlain(types, 'variadic of ranked tensor of values or per-tensor quantized values', fail, 'map_i1')
+  const types = operands.map((type, i) => needTensor(`inputs[${i}]`, type, fail))
   const [first] = types
   if (types.some((type) => !compatibleShape(type.shape, first.shape)))
     fail(`requires the same shape for all operands: ${types.map(typeText).join(', ')}`, 'map_c1')
@@ -113,8 +111,8 @@ function mapCotangents({ operation, operands, cotangents, regions: [computation]
 }
 
 /**
- * Applies `computation`, which takes a value of rank 0 for each input, to the elements of tensors of one shape. Ops on
- * whole tensors are as fast and simpler; this is for programs that have the op. Throws `OpError`.
+ * Applies `computation`, which takes a value of rank 0 for each input, to the elements of tensors of one shape. Ops on whole tensors do
+ * the same; this is for programs that are to have the op. Throws `OpError`.
  */
 export function map(inputs: readonly Tensor[], computation: (...elements: Tensor[]) => Tensor): Tensor {
   if (inputs.length === 0) throw new OpError('map', 'needs at least one input', 'map_i1')
