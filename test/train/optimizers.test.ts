@@ -31,7 +31,7 @@ function updates(optimizer: Optimizer, shape: readonly number[], steps: number):
   return results
 }
 
-const close = (found: readonly number[], expected: readonly number[]): void => {
+const checkClose = (found: readonly number[], expected: readonly number[]): void => {
   expect(found.length).toBe(expected.length)
   found.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5))
 }
@@ -51,7 +51,7 @@ describe('Adam', () => {
       w = w.map((old, i) => old - 0.1 * (m[i] / (1 - 0.9 ** t) / (Math.sqrt(v[i] / (1 - 0.999 ** t)) + 1e-8) + weightDecay * old))
       return w
     })
-    updates(makeOptimizer(adamSchema.parse({ kind: 'adam', schedule: rate, weightDecay })), [2, 3], 3).forEach((found, i) => close(found, expected[i]))
+    updates(makeOptimizer(adamSchema.parse({ kind: 'adam', schedule: rate, weightDecay })), [2, 3], 3).forEach((found, i) => checkClose(found, expected[i]))
   })
 })
 
@@ -92,7 +92,7 @@ describe('Adafactor', () => {
     ['momentum', [3, 4], 3, 0.9],
   ] as const)('follows algorithms 4 and 5 of Shazeer and Stern: %s', (_what, shape, factorFrom, momentum) => {
     const expected = adafactorByHand(shape, Math.min(...shape) >= factorFrom, momentum, 3)
-    updates(makeOptimizer(options({ factorFrom, momentum })), shape, 3).forEach((found, i) => close(found, expected[i]))
+    updates(makeOptimizer(options({ factorFrom, momentum })), shape, 3).forEach((found, i) => checkClose(found, expected[i]))
   })
 
   it('keeps row and column means alone of a large matrix, and all squares of a small one', () => {
@@ -115,7 +115,7 @@ describe('clipping by the global norm', () => {
     expect(clip(10)).toEqual([[3, 0], [4], 5])
     const [a, b, norm] = clip(1) as [number[], number[], number]
     expect(norm).toBe(5)
-    close([...a, ...b], [0.6, 0, 0.8])
+    checkClose([...a, ...b], [0.6, 0, 0.8])
   })
 })
 
@@ -129,6 +129,6 @@ describe('schedules', () => {
     ['inverse square root', { kind: 'inverse-sqrt', learningRate: 2, warmupSteps: 4 }, [0, 3, 15], [0.5, 2, 1]],
     ['cosine', { kind: 'cosine', learningRate: 2, warmupSteps: 2, totalSteps: 10, finalFraction: 0.5 }, [0, 1, 5, 9, 30], [1, 2, 1.5, 1, 1]],
   ])('%s', (_name, schedule, steps, expected) => {
-    close(at(schedule, steps), expected)
+    checkClose(at(schedule, steps), expected)
   })
 })
