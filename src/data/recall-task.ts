@@ -12,9 +12,10 @@ import type { TokenDocument } from './token-documents.ts'
  *     | bindings              | filler: practice pairs, noise          | questions             |
  *     | a 7  k 3  c 9  ...    | m 4 . . m 4  p 1 . p 1  .  .           | c 9  a 7  k 3  ...    |
  *
- * A tiny model finds that rule slowly where every answer is far away, since nothing tells it which of its keys to match. The
- * filler therefore holds *practice*: pairs of other names, bound and asked again within a few tokens, which ordinary
- * attention can answer. The memory searches with the same queries and keys, so it profits at once from what was learnt near.
+ * No gradient flows into a memory, so far answers alone teach nothing: its keys and values would never learn. The filler
+ * therefore holds *practice*: pairs of other names, bound and asked again within a few tokens, which the local attention of
+ * the memory's layer can answer. The memory holds that layer's keys and searches with its queries, so it profits at
+ * once. It has to be in the layer that learns to look up: the second, since the first must bring each name to its value.
  */
 const recallOptionsSchema = z.strictObject({
   /** Pairs that are bound and asked for far away. */
