@@ -2,14 +2,14 @@ import type { Attribute } from '../ir/attributes.ts'
 import { quote } from '../ir/attributes.ts'
 import { type Func, type Module, Tensor } from '../ir/module.ts'
 import type { InferContext, VjpContext } from '../ir/op-definition.ts'
-import { type Type, shortTypes } from '../ir/types.ts'
+import { type Type, shortTypes, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildFunction, currentFrame } from '../trace/frame.ts'
 import { type TreeStructure, flatten, leafPaths, unflatten } from '../trace/tree.ts'
 import { attributeDictionary, form, functional, operandList } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
-import { compatibleTypes } from './elementwise-rules.ts'
+import { compatibleType, compatibleTypes } from './elementwise-rules.ts'
 import { funcReturnOp } from './return.ts'
 import { evaluateSteps } from './steps.ts'
 
@@ -69,6 +69,17 @@ export const callOp = defineOp({
   vjp: (context) => callVjp(context, context.attributes.callee),
 })
 
+const namespaced = /^[a-zA-Z][a-zA-Z0-9_]*(\.[a-zA-Z0-9_$]+)+$/
+
+/** Checks a composite's operands or results against those of its decomposition. */
+function demand(what: 'operand' | 'result', types: readonly Type[], wanted: readonly Type[], rule: string, fail: InferContext<unknown>['fail']): void {
+  if (types.length !== wanted.length) fail(`has ${types.length} ${what}(s), but decomposition has ${wanted.length}`, rule)
+  types.forEach((type, i) => {
+    if (!compatibleType(type, wanted[i]))
+      fail(`${what} at index ${i} has type '${typeText(type)}', but decomposition has type '${typeText(wanted[i])}'`, rule)
+  })
+}
+
 /** An op made of others, with its meaning as a function: a target may know a better way. Source: specification, "composite". */
 export const compositeOp = defineOp({
   name: 'stablehlo.composite',
@@ -96,10 +107,14 @@ export const compositeOp = defineOp({
   ),
   traits: { operandTypes: 'any' },
   infer: (context) => {
-    const { name } = context.attributes
-    if (!/^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$/.test(name))
-      context.fail(`name ${quote(name)} must have a namespace: "my_namespace.my_op"`, 'composite_c1')
-    return inferCall(context, context.attributes.decomposition, 'composite_c2')
+    const { attributes: { name, decomposition }, operands, results, lookup, module, fail } = context
+    if (!namespaced.test(name))
+      fail(`name must be a valid namespaced op name such as "my_namespace.my_op", got ${quote(name)}`, 'composite_c1')
+    const callee = lookup(decomposition)
+    if (!callee) return results && !module ? results : fail(`'${decomposition}' does not reference a valid function`, 'composite_c2')
+    demand('operand', operands, callee.argumentTypes, 'composite_c3', fail)
+    if (results) demand('result', results, callee.resultTypes, 'composite_c4', fail)
+    return results ?? callee.resultTypes
   },
   *steps({ attributes: { decomposition }, operands }) {
     return yield { kind: 'call', symbol: decomposition, inputs: operands }

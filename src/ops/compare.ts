@@ -8,7 +8,7 @@ import { attributeDictionary, form, functional, literal, operandList, word } fro
 import { type TensorLike, alignOperands } from './broadcast.ts'
 import * as codec from './codecs.ts'
 import { defineOp, zeroGradient } from './define.ts'
-import { joinShapes } from './elementwise-rules.ts'
+import { checkDeclared, mergeSizes } from './elementwise-rules.ts'
 import { onExpressed } from './quantized.ts'
 
 export const comparisonDirections = ['EQ', 'NE', 'GE', 'GT', 'LE', 'LT'] as const
@@ -62,7 +62,8 @@ export const compareOp = defineOp({
       if (type !== natural && !(type === 'TOTALORDER' && natural === 'FLOAT'))
         fail(`compare_type ${type} does not go with element type ${lhs.dtype}, which compares as ${natural}`, 'compare_c3')
     }
-    return [results?.[0] ?? { kind: 'tensor', dtype: 'bool', shape: joinShapes([lhs, rhs]) }]
+    const inferred: TensorType = { ...mergeSizes([lhs, rhs], fail), dtype: 'bool', quantization: undefined }
+    return [results ? checkDeclared(inferred, results[0], fail, 'compare_c1') : inferred]
   },
   evaluate: onExpressed(({ arrays: [lhs, rhs], attributes, resultTypes }) => [
     compareArrays(lhs, rhs, attributes.comparison_direction, attributes.compare_type, resultTypes[0] as TensorType),

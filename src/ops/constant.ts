@@ -2,7 +2,7 @@ import { DenseElements } from '../ir/dense.ts'
 import { type DType, dtypes } from '../ir/dtypes.ts'
 import { HostArray, type NestedNumbers } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
-import { type TensorType, isTensorType, sameType, shortType, tensorType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, isTensorType, sameType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { currentFrame } from '../trace/frame.ts'
 import * as codec from './codecs.ts'
@@ -38,8 +38,12 @@ export const constantOp = defineOp({
   infer: ({ attributes, results, fail }) => {
     const { type } = attributes.value
     const declared = results?.[0]
-    if (declared && isTensorType(declared) && !declared.quantization && !sameType(declared, type))
-      fail(`the value is ${shortType(type)}, the result ${shortType(declared)}`, 'constant_c1')
+    if (declared && isTensorType(declared) && declared.shape.includes(DYNAMIC))
+      fail(`op result #0 must be statically shaped tensor of number, boolean or quantized values, but got '${typeText(declared)}'`, 'constant_o1')
+    // A quantized constant lists the stored integers.
+    const stored = declared && isTensorType(declared) && declared.quantization ? tensorType(declared.dtype, declared.shape) : declared
+    if (declared && !sameType(stored!, type))
+      fail(`inferred type(s) '${typeText(type)}' are incompatible with return type(s) of operation '${typeText(declared)}'`, 'constant_c1')
     return [declared ?? type]
   },
   evaluate: ({ attributes }) => [attributes.value.toArray()],

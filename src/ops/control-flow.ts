@@ -1,7 +1,8 @@
+import { type DType, dtypes } from '../ir/dtypes.ts'
 import { TraceError } from '../ir/errors.ts'
 import { type Region, Tensor } from '../ir/module.ts'
 import type { InferContext, VjpContext } from '../ir/op-definition.ts'
-import { type Type, isTensorType, shortType, shortTypes } from '../ir/types.ts'
+import { type Type, isTensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import { type TreeStructure, flatten, unflatten } from '../trace/tree.ts'
@@ -18,15 +19,24 @@ const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
 /** Types that a region returns. */
 export const returnedTypes = (region: Region): Type[] => region.block.terminator?.operands.map((operand) => operand.type) ?? []
 
-function inferBranches({ regions, fail }: InferContext<unknown>, name: string): Type[] {
+const quoted = (types: readonly Type[]): string => types.map((type) => `'${typeText(type)}'`).join(', ')
+
+function inferBranches({ operands, regions, results, fail }: InferContext<unknown>, name: 'if' | 'case', dtype: DType): readonly Type[] {
+  const [index] = operands
+  if (!isTensorType(index) || index.dtype !== dtype) fail(`operand #0 must be tensor of ${dtypes[dtype].text}, but got '${typeText(index)}'`, `${name}_i1`)
+  else if (index.shape.length > 0) fail(`operand should be rank 0 tensor but got rank ${index.shape.length}`, `${name}_i1`)
+  if (regions.length === 0) fail('expect at least one branch', 'case_c1')
   const first = returnedTypes(regions[0])
   regions.forEach((region, i) => {
-    if (region.block.arguments.length) fail(`branch ${i} has arguments; it must take none`, `${name}_c1`)
+    const count = region.block.arguments.length
+    if (count) fail(`branch ${i} must have 0 arguments, but found ${count}`, name === 'if' ? 'if_c1' : 'case_c2')
     const types = returnedTypes(region)
     if (!compatibleTypes(types, first))
-      fail(`branches return different types: ${shortTypes(first)} and ${shortTypes(types)} (branch ${i})`, `${name}_c2`)
+      fail(`branch 0 and branch ${i} have mismatched return types: ${quoted(first)} vs ${quoted(types)}`, name === 'if' ? 'if_c2' : 'case_c3')
   })
-  return first
+  if (results && !compatibleTypes(first, results))
+    fail(`inferred type(s) ${quoted(first)} are incompatible with return type(s) of operation ${quoted(results)}`, name === 'if' ? 'if_c3' : 'case_c4')
+  return results ?? first
 }
 
 /** The gradient of a choice is the same choice between the branches' gradients. */
@@ -48,13 +58,7 @@ export const ifOp = defineOp({
   regions: ['true_branch', 'false_branch'],
   attributes: {},
   assembly: 'generic',
-  infer: (context) => {
-    const { operands, results, fail } = context
-    const [pred] = operands
-    if (!isTensorType(pred) || pred.dtype !== 'bool' || pred.shape.length !== 0)
-      fail(`pred must be bool[], got ${shortType(pred)}`, 'if_i1')
-    return results ?? inferBranches(context, 'if')
-  },
+  infer: (context) => inferBranches(context, 'if', 'bool'),
   *steps({ arrays: [pred], regions }) {
     return yield run(regions[pred.data[0] ? 0 : 1], [])
   },
@@ -103,14 +107,7 @@ export const caseOp = defineOp({
   regions: ['branches...'],
   attributes: {},
   assembly: 'generic',
-  infer: (context) => {
-    const { operands, regions, results, fail } = context
-    const [index] = operands
-    if (!isTensorType(index) || index.dtype !== 'i32' || index.shape.length !== 0)
-      fail(`index must be i32[], got ${shortType(index)}`, 'case_i1')
-    if (regions.length === 0) fail('needs at least one branch', 'case_c1')
-    return results ?? inferBranches(context, 'case')
-  },
+  infer: (context) => inferBranches(context, 'case', 'i32'),
   *steps({ arrays: [index], regions }) {
     const i = Number(index.data[0])
     return yield run(regions[i >= 0 && i < regions.length ? i : regions.length - 1], [])

@@ -2,7 +2,7 @@ import { complexExp, complexLog, complexSqrt } from '../host/complex.ts'
 import * as scalar from '../host/scalar-functions.ts'
 import { DifferentiationError } from '../ir/errors.ts'
 import type { Tensor } from '../ir/module.ts'
-import type { TensorType } from '../ir/types.ts'
+import { type TensorType, compatibleShape, typeText } from '../ir/types.ts'
 import { mapUnary } from '../host/elementwise.ts'
 import { emit } from '../trace/emit.ts'
 import { add, divide, multiply, negate, subtract } from './arithmetic.ts'
@@ -260,7 +260,12 @@ export const tan = unaryBuilder(tanOp)
 export const isFiniteOp = defineOp({
   ...unaryOp('is_finite', { kinds: ['float'], scalars: {}, vjp: zeroGradient('its results are booleans') }),
   assembly: functionalForm,
-  infer: (context) => inferSameType('is_finite', ['float'], context, 'bool'),
+  infer: (context) => {
+    const [operand, result] = [context.operands[0], context.results?.[0]]
+    if (result?.kind === 'tensor' && operand.kind === 'tensor' && !compatibleShape(operand.shape, result.shape))
+      context.fail(`all non-scalar operands/results must have the same shape and base type: '${typeText(operand)}' and '${typeText(result)}'`, 'is_finite_c1')
+    return inferSameType('is_finite', ['float'], context, 'bool')
+  },
   evaluate: onExpressed(({ arrays: [operand], resultTypes }) => [
     mapUnary({ float: (x) => (Number.isFinite(x) ? 1 : 0) }, operand, resultTypes[0] as TensorType),
   ]),

@@ -10,7 +10,7 @@ import { type TensorLike, alignOperands, broadcastTo } from './broadcast.ts'
 import { fill, zeros } from './constant.ts'
 import { compare } from './compare.ts'
 import { defineOp } from './define.ts'
-import { joinShapes } from './elementwise-rules.ts'
+import { checkDeclared, mergeSizes } from './elementwise-rules.ts'
 
 /** ` : pred, result` when both branches have the result's type. */
 const selectTypes: Piece = {
@@ -39,6 +39,9 @@ const selectTypes: Piece = {
   },
 }
 
+/** Quantized elements are compared by how they are stored. */
+const compatibleElements = (a: TensorType, b: TensorType): boolean => a.dtype === b.dtype && Boolean(a.quantization) === Boolean(b.quantization)
+
 /** Element-wise choice. Source: specification, "select". */
 export const selectOp = defineOp({
   name: 'stablehlo.select',
@@ -51,12 +54,12 @@ export const selectOp = defineOp({
     const [pred, onTrue, onFalse] = operands
     if (!isTensorType(pred) || !isTensorType(onTrue) || !isTensorType(onFalse)) return fail(`needs tensors, got ${shortTypes(operands)}`)
     if (pred.dtype !== 'bool') fail(`pred must be bool, got ${shortType(pred)}`, 'select_i1')
+    if (!compatibleElements(onTrue, onFalse) || !compatibleShape(onTrue.shape, onFalse.shape))
+      fail(`requires compatible types for non-predicate operands, got ${shortType(onTrue)} and ${shortType(onFalse)}`, 'select_c2')
     if (pred.shape.length > 0 && !compatibleShape(pred.shape, onTrue.shape))
-      fail(`pred ${shortType(pred)} is neither rank 0 nor of the shape of on_true ${shortType(onTrue)}`, 'select_c1')
-    if (onTrue.dtype !== onFalse.dtype || !compatibleShape(onTrue.shape, onFalse.shape))
-      fail(`on_true ${shortType(onTrue)} and on_false ${shortType(onFalse)} differ`, 'select_c2')
-    if (results) return results
-    return [onTrue.shape.includes(-1) ? { ...onTrue, shape: joinShapes([onTrue, onFalse]) } : onTrue]
+      fail(`requires the same shape for all operands: pred ${shortType(pred)} is neither rank 0 nor of the shape of ${shortType(onTrue)}`, 'select_c1')
+    const inferred = mergeSizes([onTrue, onFalse], fail)
+    return [results ? checkDeclared(inferred, results[0], fail, 'select_c2') : inferred]
   },
   evaluate: ({ arrays: [pred, onTrue, onFalse], resultTypes }) => {
     const type = resultTypes[0] as TensorType
@@ -111,10 +114,10 @@ export const clampOp = defineOp({
     if (!isTensorType(min) || !isTensorType(operand) || !isTensorType(max)) return fail(`needs tensors, got ${shortTypes(operands)}`)
     if (min.dtype !== operand.dtype || max.dtype !== operand.dtype) fail(`operands differ in element type: ${shortTypes(operands)}`, 'clamp_c3')
     if (min.shape.length > 0 && !compatibleShape(min.shape, operand.shape))
-      fail(`min ${shortType(min)} is neither rank 0 nor of the shape of operand ${shortType(operand)}`, 'clamp_c1')
+      fail(`min shape [${min.shape.join(', ')}] is not scalar and is not compatible to operand shape [${operand.shape.join(', ')}]`, 'clamp_c1')
     if (max.shape.length > 0 && !compatibleShape(max.shape, operand.shape))
-      fail(`max ${shortType(max)} is neither rank 0 nor of the shape of operand ${shortType(operand)}`, 'clamp_c2')
-    return results ?? [operand]
+      fail(`max shape [${max.shape.join(', ')}] is not scalar and is not compatible to operand shape [${operand.shape.join(', ')}]`, 'clamp_c2')
+    return results ? [checkDeclared(operand, results[0], fail, 'clamp_c4')] : [operand]
   },
   evaluate: ({ arrays: [min, operand, max], resultTypes }) => {
     const type = resultTypes[0] as TensorType

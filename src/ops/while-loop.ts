@@ -1,6 +1,6 @@
 import { OpError } from '../ir/errors.ts'
 import { type Operation, type Region, Tensor } from '../ir/module.ts'
-import { type Type, isTensorType, sameType, shortType, shortTypes } from '../ir/types.ts'
+import { type Type, isTensorType, sameType, shortType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion, captureLocation } from '../trace/frame.ts'
 import { flatten, flattenLike, unflatten } from '../trace/tree.ts'
@@ -71,6 +71,8 @@ const whileAssembly: Assembly = {
   },
 }
 
+const quoted = (types: readonly Type[]): string => types.map((type) => `'${typeText(type)}'`).join(', ')
+
 /** Repeats its body while its condition holds. Source: specification, "while". */
 export const whileOp = defineOp({
   name: 'stablehlo.while',
@@ -81,16 +83,20 @@ export const whileOp = defineOp({
   assembly: whileAssembly,
   traits: { operandTypes: 'any' },
   infer: ({ operands, regions: [condition, body], results, fail }) => {
-    for (const region of [condition, body]) {
-      const types = region.block.arguments.map((argument) => argument.type)
-      if (!compatibleTypes(types, operands))
-        fail(`the ${region === body ? 'body' : 'condition'} takes ${shortTypes(types)}, the initial values are ${shortTypes(operands)}`, region === body ? 'while_c2' : 'while_c1')
+    const demand = (what: string, types: readonly Type[], rule: string) => {
+      if (!compatibleTypes(types, operands)) fail(`expect operands to be compatible with ${what} but got ${quoted(operands)} vs ${quoted(types)}`, rule)
     }
+    const argumentTypes = (region: Region) => region.block.arguments.map(({ type }) => type)
+    demand('condition block arguments', argumentTypes(condition), 'while_c1')
+    demand('body block arguments', argumentTypes(body), 'while_c2')
+    demand('body block return types', returnedTypes(body), 'while_c2')
     const tests = returnedTypes(condition)
-    if (tests.length !== 1 || !isTensorType(tests[0]) || tests[0].dtype !== 'bool' || tests[0].shape.length !== 0)
-      fail(`the condition must return bool[], it returns ${shortTypes(tests)}`, 'while_c1')
-    const returned = returnedTypes(body)
-    if (!compatibleTypes(returned, operands)) fail(`the body returns ${shortTypes(returned)}, it must return ${shortTypes(operands)}`, 'while_c2')
+    if (tests.length !== 1) fail(`expect condition body returns a single value but got ${tests.length}`, 'while_c1')
+    const [test] = tests
+    if (!isTensorType(test) || test.dtype !== 'bool' || test.shape.length !== 0)
+      fail(`expect condition block return a zero-ranked tensor of i1 but got '${typeText(test)}'`, 'while_c1')
+    if (results && !compatibleTypes(operands, results))
+      fail(`inferred type(s) ${quoted(operands)} are incompatible with return type(s) of operation ${quoted(results)}`, 'while_c3')
     return results ?? operands
   },
   *steps({ operands, regions: [condition, body] }) {
