@@ -180,7 +180,7 @@ export async function readTensors(path: string, wanted: readonly { readonly name
       return sameType(found.type, type) ? [] : [`${name} is ${shortType(found.type)} there, ${shortType(type)} here`]
     })
     if (wrong.length > 0)
-      throw new TrainError(`the checkpoint ${path} is of another model: ${listed(wrong)}`, 'CHECKPOINT_MISMATCH', {
+      throw new TrainError(`the checkpoint ${path} is of another model:${listed(wrong)}`, 'CHECKPOINT_MISMATCH', {
         hint: 'load it with the model and configuration it was trained with',
       })
     const arrays: HostArray[] = []
