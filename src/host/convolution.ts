@@ -1,5 +1,4 @@
-import { type DType, dtypes, isFloat } from '../ir/dtypes.ts'
-import { roundFloat } from '../ir/float-bits.ts'
+import { dtypes } from '../ir/dtypes.ts'
 import { HostArray, allocate } from '../ir/host-array.ts'
 import { type TensorType, elementCount, tensorType } from '../ir/types.ts'
 import { dotArrays } from './dot.ts'
@@ -23,7 +22,7 @@ const patchElements = 1 << 22
 
 /**
  * Convolution as products of matrices: the elements under the window at each place become a row, the kernel a matrix, and the rows are
- * multiplied with it in slabs. Sums are those of `dotArrays`: in double precision, rounded once; integers wrap around.
+ * multiplied with it in slabs. Sums are those of `dotArrays`; integers wrap around.
  */
 export function convolveArrays(lhs: HostArray, rhs: HostArray, geometry: ConvolutionGeometry, type: TensorType): HostArray {
   const { window, featureGroups, batchGroups } = geometry
@@ -51,36 +50,12 @@ export function convolveArrays(lhs: HostArray, rhs: HostArray, geometry: Convolu
         const rows = Math.min(rowsAtOnce, placeCount - first)
         const patches = HostArray.zeros(lhs.dtype, [rows, depth])
         fillPatches(lhs, patches, { from, first, rows, channels, step: lhsStrides[geometry.lhs.feature], places, reach, window })
-        const slab = tensorType(type.dtype, [rows, outputs])
-        const product = depth <= shortSum && narrow(lhs.dtype) && narrow(type.dtype) ? sumStepwise(patches, kernel, slab) : dotArrays(patches, kernel, plain, slab)
+        const product = dotArrays(patches, kernel, plain, tensorType(type.dtype, [rows, outputs]))
         const to = batch * outStrides[geometry.result.batch] + group * outputs * outStrides[geometry.result.feature]
         placeRows(product, out, to, first, places, geometry.result.spatial.map((axis) => outStrides[axis]), outStrides[geometry.result.feature])
       }
     }
   }
-  return out
-}
-
-/** Sums of so few products are made step by step. */
-const shortSum = 16
-const narrow = (dtype: DType): boolean => isFloat(dtype) && dtype !== 'f64'
-
-/**
- * `[m, k]` times `[k, n]` with every product and every sum rounded to the result's type, in the order of the kernel's elements. That is what
- * the reference interpreter and small kernels on a CPU do; where a short sum nearly cancels, one rounding at the end is another number.
- */
-function sumStepwise(patches: HostArray, kernel: HostArray, type: TensorType): HostArray {
-  const out = HostArray.zeros(type.dtype, type.shape)
-  const [rows, depth] = patches.shape
-  const outputs = kernel.shape[1]
-  const [a, b, c] = [patches.data as Float32Array, kernel.data as Float32Array, out.data as Float32Array]
-  const round = type.dtype === 'f32' ? Math.fround : (x: number) => roundFloat(type.dtype, x)
-  for (let row = 0; row < rows; row++)
-    for (let o = 0; o < outputs; o++) {
-      let sum = 0
-      for (let k = 0; k < depth; k++) sum = round(sum + round(a[row * depth + k] * b[k * outputs + o]))
-      c[row * outputs + o] = sum
-    }
   return out
 }
 

@@ -14,7 +14,8 @@ export interface DotAxes {
 
 /**
  * Contracts two arrays: the result has the batching axes, then the free axes of `lhs`, then those of `rhs`. Batch by batch both sides
- * are packed into dense panels of double precision, `[m, k]` and `[n, k]`, and multiplied there, so that a result is rounded once.
+ * are packed into dense panels of double precision, `[m, k]` and `[n, k]`, and multiplied there, so that a result is rounded once. Short
+ * sums in f32 are rounded at every step instead.
  */
 export function dotArrays(lhs: HostArray, rhs: HostArray, axes: DotAxes, type: TensorType): HostArray {
   const left = new Side(lhs, axes.lhsBatching, axes.lhsContracting)
@@ -25,6 +26,7 @@ export function dotArrays(lhs: HostArray, rhs: HostArray, axes: DotAxes, type: T
   if ((info.kind === 'signed' || info.kind === 'unsigned') && (info.bits === 64 || lhs.data instanceof BigInt64Array || lhs.data instanceof BigUint64Array))
     dotBigs(left, right, m, n, k, out)
   else if (info.kind === 'signed' || info.kind === 'unsigned') dotIntegers(left, right, m, n, k, type, out)
+  else if (k <= shortSum && (type.dtype === 'f32' || type.dtype === 'c64')) dotStepwise(left, right, m, n, k, info.kind === 'complex', out as Float32Array)
   else if (info.kind === 'complex') dotComplex(left, right, m, n, k, out as Float64Array)
   else {
     const a = new Float64Array(m * k)
@@ -40,6 +42,38 @@ export function dotArrays(lhs: HostArray, rhs: HostArray, axes: DotAxes, type: T
     if (info.kind === 'float') roundStore(type.dtype, out)
   }
   return new HostArray(type, out)
+}
+
+/**
+ * Sums of so few products are made as the reference interpreter and small kernels on a CPU make them: every product and every sum is
+ * rounded. Where a short sum nearly cancels, one rounding at the end gives another number than everyone else has.
+ */
+const shortSum = 16
+
+function dotStepwise(left: Side, right: Side, m: number, n: number, k: number, complex: boolean, out: Float32Array): void {
+  const round = Math.fround
+  const panels = (rows: number): Float64Array[] => (complex ? [new Float64Array(rows * k), new Float64Array(rows * k)] : [new Float64Array(rows * k)])
+  const [a, b] = [panels(m), panels(n)]
+  for (let batch = 0, next = 0; batch < left.batches.length; batch++) {
+    a.forEach((panel, part) => left.pack(batch, panel, complex ? (part as 0 | 1) : undefined))
+    b.forEach((panel, part) => right.pack(batch, panel, complex ? (part as 0 | 1) : undefined))
+    const [ar, ai] = a
+    const [br, bi] = b
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) {
+        let re = 0
+        let im = 0
+        for (let s = 0, p = i * k, q = j * k; s < k; s++, p++, q++) {
+          const product = round(ar[p] * br[q])
+          if (complex) {
+            re = round(re + round(product - round(ai[p] * bi[q])))
+            im = round(im + round(round(ar[p] * bi[q]) + round(ai[p] * br[q])))
+          } else re = round(re + product)
+        }
+        out[next++] = re
+        if (complex) out[next++] = im
+      }
+  }
 }
 
 /** One operand: where its batches, its free positions and its contracted positions lie. */

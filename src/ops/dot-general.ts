@@ -28,8 +28,8 @@ import { transpose } from './transpose.ts'
 
 /**
  * Contraction of two tensors over pairs of axes, batched over other pairs. The result may have a wider element type than the operands
- * (bf16 times bf16 summed in f32). The interpreter sums in double precision and rounds once, whatever precision or algorithm is asked
- * for. Source: specification, "dot_general".
+ * (bf16 times bf16 summed in f32). The interpreter sums in double precision and rounds once (sums of up to 16 products in f32 step by
+ * step, as others do), whatever precision or algorithm is asked for. Source: specification, "dot_general".
  */
 export const dotGeneralOp = defineOp({
   name: 'stablehlo.dot_general',

@@ -87,10 +87,13 @@ describe('dot_general', () => {
     }
   })
 
-  it('sums in double precision and rounds once', () => {
-    const x = HostArray.of('f32', [1, 3], [1, 2 ** -24, 2 ** -24])
-    const ones = HostArray.of('f32', [3, 1], [1, 1, 1])
-    expect(runOp((a, b) => matmul(a, b), x, ones).item()).toBe(1 + 2 ** -23)
+  it('sums in double precision and rounds once, but short sums in f32 step by step', () => {
+    const sum = (count: number) => {
+      const x = HostArray.of('f32', [1, count], Array.from({ length: count }, (_, i) => (i ? 2 ** -24 : 1)))
+      return runOp((a, b) => matmul(a, b), x, HostArray.of('f32', [count, 1], new Array(count).fill(1))).item()
+    }
+    expect(sum(17)).toBe(1 + 2 ** -20)
+    expect(sum(16)).toBe(1)
     const narrow = HostArray.of('bf16', [1, 300], new Array(300).fill(1.0078125))
     const wide = runOps((a) => [dotGeneral(a, a, { contracting: [[1], [1]] }), dotGeneral(a, a, { contracting: [[1], [1]], outputDtype: 'f32' })], narrow)
     expect(wide.map((y) => y.item())).toEqual([304, 300 * 1.0078125 ** 2])
