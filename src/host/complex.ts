@@ -65,6 +65,17 @@ function logHypot(re: number, im: number): number {
   return Math.log(Math.hypot(re, im))
 }
 
+/** The angle of `(x, y)` for complex `y = a + bi`, `x = c + di`: -i log((x + i y) / sqrt(x^2 + y^2)). */
+export function complexAtan2(a: number, b: number, c: number, d: number, out: ComplexOut): void {
+  const [re, im] = [c - b, d + a]
+  complexSqrt(c * c - d * d + a * a - b * b, 2 * (c * d + a * b), out)
+  complexDivide(re, im, out[0], out[1], out)
+  complexLog(out[0], out[1], out)
+  const modulus = out[0]
+  out[0] = out[1]
+  out[1] = -modulus
+}
+
 export function complexPower(a: number, b: number, c: number, d: number, out: ComplexOut): void {
   if (c === 0 && d === 0) {
     out[0] = 1

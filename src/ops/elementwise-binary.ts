@@ -1,4 +1,4 @@
-import { complexLess, complexPower } from '../host/complex.ts'
+import { complexAtan2, complexLess, complexPower } from '../host/complex.ts'
 import type { Tensor } from '../ir/module.ts'
 import type { VjpRule } from '../ir/op-definition.ts'
 import { add, divide, multiply, negate, subtract } from './arithmetic.ts'
@@ -99,7 +99,7 @@ export const remainder = binaryBuilder(remainderOp)
 
 export const atan2Op = binaryOp('atan2', {
   kinds: floatKinds,
-  scalars: { float: Math.atan2 },
+  scalars: { float: Math.atan2, complex: complexAtan2 },
   vjp: ({ operands: [lhs, rhs], cotangents: [d], needed }) => {
     if (!d) return [null, null]
     const scaled = divide(d, add(multiply(lhs, lhs), multiply(rhs, rhs)))

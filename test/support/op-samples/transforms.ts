@@ -7,6 +7,7 @@ import { batchNormGrad, batchNormInference, batchNormTraining } from '../../../s
 import { complex, imag, real } from '../../../src/ops/complex.ts'
 import { type ConvolutionOptions, convolution } from '../../../src/ops/convolution.ts'
 import { dotGeneral } from '../../../src/ops/dot-general.ts'
+import { atan2 } from '../../../src/ops/elementwise-binary.ts'
 import { sine } from '../../../src/ops/elementwise-unary.ts'
 import { getDimensionSize, setDimensionSizeOp } from '../../../src/ops/dimension-size.ts'
 import type { FftKind } from '../../../src/host/fft.ts'
@@ -97,6 +98,17 @@ export const samples: readonly OpSample[] = [
     differentiable: true,
   },
   { name: 'stablehlo.imag', op: 'stablehlo.imag', build: (a, b) => imag(multiply(complex(a, b), complex(b, a))), inputs: [f64(3), f64(3)], differentiable: true },
+  {
+    name: 'stablehlo.atan2 (complex)',
+    op: 'stablehlo.atan2',
+    build: (a, b) => {
+      const angle = atan2(complex(a, b), complex(b, a))
+      return [real(angle), imag(angle)]
+    },
+    inputs: [f64(4), f64(4)],
+    values: (random) => [positive(random, 4), positive(random, 4)],
+    differentiable: true,
+  },
   { name: 'stablehlo.imag (of real numbers)', op: 'stablehlo.imag', build: (a) => [imag(a), real(a)], inputs: [f64(3)], differentiable: true },
   fftSample('FFT', [8], 3, 8),
   fftSample('FFT', [3, 5], 2, 3, 5),
