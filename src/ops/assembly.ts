@@ -1,5 +1,5 @@
 import type { Assembly, AssemblyParser, AssemblyPrinter, OperandReference } from '../ir/assembly.ts'
-import type { Attribute } from '../ir/attributes.ts'
+import { type Attribute, symbolText } from '../ir/attributes.ts'
 import type { Operation, Region } from '../ir/module.ts'
 import { type Type, sameType } from '../ir/types.ts'
 
@@ -180,6 +180,24 @@ export const word = (attribute: string, enumName: string, options: { label?: str
       parser.expect('=')
     }
     state.attributes[attribute] = { kind: 'dialect', text: `#stablehlo<${enumName} ${parser.identifier(`a ${enumName}`)}>` }
+  },
+})
+
+/** ` @name(%a, %b)`: what is called, kept in `attribute` as a symbol or as a string. */
+export const symbolCall = (attribute: string, kind: 'symbol' | 'string'): Piece => ({
+  covers: [attribute],
+  print: (operation, printer) => {
+    printer.text(` @${symbolText(operation.attributes[attribute])}(`)
+    printer.values(operation.operands)
+    printer.text(')')
+  },
+  parse: (parser, state) => {
+    const name = parser.symbol()
+    state.attributes[attribute] = kind === 'symbol' ? { kind, name } : { kind, value: name }
+    parser.expect('(')
+    if (parser.accept(')')) return
+    state.references = parser.operands()
+    parser.expect(')')
   },
 })
 

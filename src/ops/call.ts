@@ -6,7 +6,7 @@ import { type Type, shortTypes, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildFunction, currentFrame } from '../trace/frame.ts'
 import { type TreeStructure, flatten, leafPaths, unflatten } from '../trace/tree.ts'
-import { attributeDictionary, form, functional, operandList } from './assembly.ts'
+import { attributeDictionary, form, functional, operandList, symbolCall } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { compatibleType, compatibleTypes } from './elementwise-rules.ts'
@@ -41,25 +41,7 @@ export const callOp = defineOp({
   results: ['results...'],
   regions: [],
   attributes: { callee: codec.symbol },
-  assembly: form(
-    {
-      covers: ['callee'],
-      print: (operation, printer) => {
-        printer.text(` ${codec.symbol.print(operation.attributes.callee)}(`)
-        printer.values(operation.operands)
-        printer.text(')')
-      },
-      parse: (parser, state) => {
-        state.attributes.callee = { kind: 'symbol', name: parser.symbol() }
-        parser.expect('(')
-        if (parser.accept(')')) return
-        state.references = parser.operands()
-        parser.expect(')')
-      },
-    },
-    attributeDictionary,
-    functional,
-  ),
+  assembly: form(symbolCall('callee', 'symbol'), attributeDictionary, functional),
   traits: { operandTypes: 'any' },
   infer: (context) => inferCall(context, context.attributes.callee),
   *steps({ attributes: { callee }, operands }) {

@@ -4,7 +4,7 @@ import { Tensor } from '../ir/module.ts'
 import type { EvaluateContext, HostValue, VjpRule } from '../ir/op-definition.ts'
 import type { TensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
-import { attributeDictionary, form, functional } from './assembly.ts'
+import { attributeDictionary, form, functional, symbolCall } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 
@@ -39,25 +39,7 @@ export const customCallOp = defineOp({
     result_layouts: codec.optional(codec.anyAttribute),
     output_operand_aliases: codec.optional(codec.anyAttribute),
   },
-  assembly: form(
-    {
-      covers: ['call_target_name'],
-      print: (operation, printer) => {
-        printer.text(` ${codec.symbol.print(operation.attributes.call_target_name)}(`)
-        printer.values(operation.operands)
-        printer.text(')')
-      },
-      parse: (parser, state) => {
-        state.attributes.call_target_name = { kind: 'string', value: parser.symbol() }
-        parser.expect('(')
-        if (parser.accept(')')) return
-        state.references = parser.operands()
-        parser.expect(')')
-      },
-    },
-    attributeDictionary,
-    functional,
-  ),
+  assembly: form(symbolCall('call_target_name', 'string'), attributeDictionary, functional),
   traits: { effect: (attributes) => attributes.has_side_effect === true, operandTypes: 'any' },
   infer: ({ results, fail }) => results ?? fail('needs result types'),
   evaluate: (context) => {
