@@ -33,8 +33,10 @@ export interface OpDefinition<A extends AttributeCodecs = any> {
 }
 
 export interface OpTraits {
-  /** Ends a block. */
-  readonly terminator?: boolean
+  /** Ends a block; `function` if only a function's own. */
+  readonly terminator?: boolean | 'function'
+  /** Nothing is known of the op but what is written: its rules cannot be checked. */
+  readonly foreign?: boolean
   /** Does something besides computing its results, so it may not be removed when they are not used. */
   readonly effect?: boolean | ((attributes: any) => boolean)
   /** Operands may be swapped. */

@@ -4,7 +4,7 @@ import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, operandList, operandTypes } from './assembly.ts'
 import { defineOp, zeroGradient } from './define.ts'
 
-const terminator = (name: string) =>
+const terminator = (name: string, ends: true | 'function') =>
   defineOp({
     name,
     operands: ['operands...'],
@@ -12,16 +12,16 @@ const terminator = (name: string) =>
     regions: [],
     attributes: {},
     assembly: form(operandList, attributeDictionary, operandTypes(false)),
-    traits: { terminator: true, effect: true, operandTypes: 'any' },
+    traits: { terminator: ends, effect: true, operandTypes: 'any' },
     infer: () => [],
     evaluate: ({ operands }): readonly HostValue[] => operands,
     vjp: zeroGradient('it ends a block'),
   })
 
 /** Ends the region of an op. Source: specification, "return". */
-export const returnOp = terminator('stablehlo.return')
+export const returnOp = terminator('stablehlo.return', true)
 /** Ends a function. */
-export const funcReturnOp = terminator('func.return')
+export const funcReturnOp = terminator('func.return', 'function')
 
 /** Ends the region under construction with these values. */
 export const emitReturn = (values: readonly Value[]): void => void emit(returnOp, values, {})

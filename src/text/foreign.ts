@@ -13,7 +13,7 @@ export const foreignOp = (name: string, properties: readonly string[]): OpDefini
   regions: [],
   attributes: Object.fromEntries(properties.map((property) => [property, optional(anyAttribute)])),
   assembly: 'generic',
-  traits: { effect: true, operandTypes: 'any' },
+  traits: { foreign: true, effect: true, operandTypes: 'any' },
   infer: ({ results }) => results ?? [],
   evaluate: () => {
     throw new InputError(`'${name}' cannot be run: it is not in Engram's catalogue of ops`, 'UNKNOWN_OP')

@@ -1,4 +1,5 @@
 import { EngramError } from '../ir/errors.ts'
+import { sourceExcerpt } from '../ir/source-excerpt.ts'
 
 /** A text and what it is called in messages. */
 export interface SourceText {
@@ -61,20 +62,5 @@ function placeOf(text: string, offset: number): Place {
   return { lineStart, offset: at, line, column: at - lineStart + 1 }
 }
 
-/** Characters of a source line that are shown; constants make lines of megabytes. */
-const shown = 160
-const shownBefore = 100
-
-function render(source: SourceText, place: Place & { message: string }): string {
-  const { text, file } = source
-  const { lineStart, offset, line, column, message } = place
-  const newline = text.indexOf('\n', offset)
-  const lineEnd = newline < 0 ? text.length : newline
-  const from = lineEnd - lineStart <= shown ? lineStart : Math.max(lineStart, offset - shownBefore)
-  const to = Math.min(lineEnd, from + shown)
-  const prefix = from > lineStart ? '...' : ''
-  const part = prefix + text.slice(from, to).replace(/[\t\r\u0000-\u001f\u007f]/g, ' ') + (to < lineEnd ? '...' : '')
-  const gutter = String(line)
-  const caret = ' '.repeat(prefix.length + offset - from) + '^'
-  return `${file}:${line}:${column}: ${message}\n  ${gutter} | ${part}\n  ${' '.repeat(gutter.length)} | ${caret}`
-}
+const render = (source: SourceText, place: Place & { message: string }): string =>
+  `${source.file}:${place.line}:${place.column}: ${place.message}${sourceExcerpt(source.text, place)}`
