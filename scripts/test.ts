@@ -45,7 +45,9 @@ const seconds = (elapsedMs: number) => `${(elapsedMs / 1000).toFixed(1)} s`
 async function run(step: Step, cwd: string): Promise<Outcome> {
   process.stdout.write(`\n── ${step.title}\n`)
   const startedAt = performance.now()
-  const child = spawn(step.command, step.args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  // With-setup sets it for this script; tests start the `engram` command in folders with settings of their own.
+  const { TSX_TSCONFIG_PATH: _ours, ...env } = process.env
+  const child = spawn(step.command, step.args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] })
   const stop = (signal: NodeJS.Signals) => child.kill(signal)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
   const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null; error?: Error }>((resolve) => {
