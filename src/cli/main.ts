@@ -10,6 +10,10 @@ const commands: Readonly<Record<string, () => Promise<{ command: () => Command }
   eval: () => import('./eval.ts'),
   compile: () => import('./compile.ts'),
   run: () => import('./run.ts'),
+  check: () => import('./check.ts'),
+  format: () => import('./format.ts'),
+  diff: () => import('./diff.ts'),
+  conformance: () => import('./conformance.ts'),
   doctor: () => import('./doctor.ts'),
 }
 

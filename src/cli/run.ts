@@ -45,15 +45,8 @@ async function loadSource(reference: string): Promise<{ source: ProgramSource; p
     const program = await loadProgram(reference)
     return { source: program, paths: program.inputPaths }
   }
-  const { readFile } = await import('node:fs/promises')
-  const { parseModule } = await import('../text/parse.ts')
-  let text: string
-  try {
-    text = await readFile(reference, 'utf8')
-  } catch (error) {
-    throw new InputError(`${reference}: cannot be read: ${(error as Error).message}`, 'FILE_MISSING')
-  }
-  const module = parseModule(text, { file: reference })
+  const { readVerifiedModule } = await import('./read-module.ts')
+  const { module, text } = await readVerifiedModule(reference)
   const { main } = module
   const inputs = main.argumentTypes as TensorType[]
   const dynamic = inputs.findIndex((type) => type.kind !== 'tensor' || type.shape.some((size) => size < 0))

@@ -1,7 +1,7 @@
 import type { Module, Operation } from '../ir/module.ts'
 import type { HostValue } from '../ir/op-definition.ts'
 import { onlyProcess } from '../ir/steps.ts'
-import { Evaluator, checkInputs } from './evaluator.ts'
+import { Evaluator, checkInputs, findFunction } from './evaluator.ts'
 import { runPrograms } from './parallel.ts'
 
 /**
@@ -13,16 +13,18 @@ export { EvaluationError } from './evaluator.ts'
 export interface InterpretOptions {
   /** Called after every operation with its results, for tracing and debugging. */
   readonly onOperation?: (operation: Operation, results: readonly HostValue[]) => void
+  /** The function to run; `@main`, or the only one, if nothing is said. */
+  readonly entry?: string
   /** State that ops share in this run, given to look at or to continue it. */
   readonly shared?: Map<string, unknown>
 }
 
 /**
- * Runs `@main` (or the only function) of a module. Inputs must have the types of its arguments.
+ * Runs `@main` (or the only function, or the one that is asked for) of a module. Inputs must have the types of its arguments.
  * Throws `InputError` for wrong inputs, `EvaluationError` for a failing op.
  */
 export function interpret(module: Module, inputs: readonly HostValue[], options: InterpretOptions = {}): readonly HostValue[] {
-  const { main } = module
+  const main = options.entry === undefined ? module.main : findFunction(module, options.entry)
   checkInputs(main, inputs)
   const { onOperation } = options
   const evaluator = new Evaluator(module, {

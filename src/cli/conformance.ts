@@ -1,0 +1,110 @@
+import { Command } from 'commander'
+import type { ConformanceCase, ConformanceMode } from './conformance-cases.ts'
+import type { CaseResult } from './conformance-run.ts'
+import { jsonOption } from './options.ts'
+import { exitCodes } from './report-error.ts'
+
+interface Tally {
+  total: number
+  passed: number
+  /** For programs that must be refused: how many were, and how many of them with the expected messages at the expected lines. */
+  refused?: number
+  messages?: number
+}
+
+interface Report {
+  readonly modes: Readonly<Partial<Record<ConformanceMode, Tally>>>
+  /** The share of cases that passed, for each primary op, averaged over the ops. */
+  readonly byOp: number
+  readonly ops: Readonly<Record<string, Tally>>
+  readonly failed: readonly string[]
+  readonly reasons: Readonly<Record<string, string>>
+  readonly seconds: number
+}
+
+export const command = (): Command =>
+  new Command('conformance')
+    .summary('run a folder of test programs')
+    .description(
+      'Runs every program of a folder: as its manifest.json says, or, without one, as the programs do that have checks or expected-error comments inside.\n' +
+        'Exit code 1 if a case fails.',
+    )
+    .argument('<folder>', 'a folder of StableHLO programs (.mlir)')
+    .option('--only <text>', 'only the cases whose id contains this text')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  engram conformance stablehlo-tests\n  engram conformance stablehlo-tests --only scatter --json')
+    .action(async (folder: string, options: { json?: boolean; only?: string }) => {
+      const { loadCases } = await import('./conformance-cases.ts')
+      const { runCase } = await import('./conformance-run.ts')
+      const { InputError } = await import('../ir/errors.ts')
+      const { only } = options
+      const cases = (await loadCases(folder)).filter(({ id }) => only === undefined || id.includes(only))
+      if (cases.length === 0) throw new InputError(`${folder}: no case has an id that contains ${only}`)
+      const report = await runAll(cases, runCase)
+      process.stdout.write(options.json ? `${JSON.stringify({ ...report.modes, ...report, modes: undefined })}\n` : reportText(report))
+      if (report.failed.length) process.exitCode = exitCodes.failed
+    })
+
+async function runAll(cases: readonly ConformanceCase[], runCase: (each: ConformanceCase) => Promise<CaseResult>): Promise<Report> {
+  const modes: Partial<Record<ConformanceMode, Tally>> = {}
+  const ops: Record<string, Tally> = {}
+  const reasons: Record<string, string> = {}
+  const progress = new Progress(cases.length)
+  for (const each of cases) {
+    const result = await runCase(each)
+    const tally = (modes[each.mode] ??= { total: 0, passed: 0 })
+    const op = (ops[each.primaryOp] ??= { total: 0, passed: 0 })
+    for (const count of [tally, op]) {
+      count.total++
+      if (result.passed) count.passed++
+    }
+    if (result.refused !== undefined) {
+      tally.refused = (tally.refused ?? 0) + (result.refused ? 1 : 0)
+      tally.messages = tally.passed
+    }
+    if (!result.passed) reasons[each.id] = result.reason ?? ''
+    progress.step(each.id, result.passed)
+  }
+  const shares = Object.values(ops).map(({ passed, total }) => passed / total)
+  const byOp = shares.reduce((sum, share) => sum + share, 0) / shares.length
+  return { modes, byOp, ops, failed: Object.keys(reasons), reasons, seconds: progress.end() }
+}
+
+/** What is done so far, on stderr: one line that is written over on a terminal, otherwise a line now and then. */
+class Progress {
+  readonly #total: number
+  readonly #begin = performance.now()
+  readonly #live = process.stderr.isTTY
+  #done = 0
+  #failed = 0
+  #shown = 0
+
+  constructor(total: number) {
+    this.#total = total
+  }
+
+  step(id: string, passed: boolean): void {
+    this.#done++
+    if (!passed) this.#failed++
+    const now = performance.now()
+    if (now - this.#shown < (this.#live ? 100 : 5000)) return
+    this.#shown = now
+    const line = `${this.#done}/${this.#total} cases, ${this.#failed} failed  ${id}`
+    process.stderr.write(this.#live ? `\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`)
+  }
+
+  /** Seconds that it took. */
+  end(): number {
+    if (this.#live) process.stderr.write('\r\x1b[2K')
+    return Math.round((performance.now() - this.#begin) / 100) / 10
+  }
+}
+
+function reportText({ modes, byOp, failed, reasons, seconds }: Report): string {
+  const rows = Object.entries(modes).map(([mode, { passed, total, refused, messages }]) => {
+    const how = refused === undefined ? '' : `  (${refused} refused, ${messages} with the expected message and line)`
+    return `${mode.padEnd(14)}${String(passed).padStart(6)} of ${total}${how}\n`
+  })
+  const failures = failed.map((id) => `  ${id}: ${reasons[id].split('\n')[0]}\n`)
+  return `${failed.length ? `failed:\n${failures.join('')}\n` : ''}${rows.join('')}${'average by op'.padEnd(14)}${(100 * byOp).toFixed(1).padStart(6)} %\n${''.padEnd(14)}${String(seconds).padStart(6)} s\n`
+}
