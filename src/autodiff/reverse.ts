@@ -97,11 +97,12 @@ export class ReverseWalk {
       return
     }
     if ((operation.definition.vjp as NotDifferentiable).zero) return
-    if (!operation.operands.some((operand) => this.isActive(operand)) && this.#capturesOf(operation.regions).length === 0) return
+    if (!operation.operands.some((operand) => this.isActive(operand)) && this.capturesOf(operation.regions).length === 0) return
     for (const result of operation.results) if (carriesGradient(result)) this.#active.add(result)
   }
 
-  #capturesOf(regions: readonly Region[]): Tensor[] {
+  /** Values from outside that regions use and that depend on a source. */
+  capturesOf(regions: readonly Region[]): Tensor[] {
     const captured = new Set<Value>()
     for (const region of regions)
       for (const block of region.blocks)
@@ -138,47 +139,84 @@ export class ReverseWalk {
       if (vjp.zero) return
       throw new DifferentiationError(`${operation.name} has no gradient: ${vjp.notDifferentiable}`, operation.location)
     }
-    const context: VjpContext<any> = {
-      operation,
-      operands: operation.operands as readonly Tensor[],
-      results: operation.results as readonly Tensor[],
-      cotangents,
-      attributes: operation.attributes,
-      regions: operation.regions,
-      needed: operation.operands.map((operand) => this.isActive(operand)),
-      activeCaptures: (regions) => this.#capturesOf(regions),
-      accumulate: (value, cotangent) => this.accumulate(value, cotangent),
-      inline: (region, inputs) => inlineRegion(operation, region, inputs),
-      pullback: (region, inputs, seed, options) => pullbackRegion(operation, region, inputs, seed, options),
-      dependence: (region, active) => {
-        const sources = [...region.block.arguments.filter((_, i) => active[i]), ...this.#capturesOf([region])]
-        const spread = new ReverseWalk({ operations: region.block.operations, base: operation.rule as Rule | undefined, sources })
-        return region.block.operations.at(-1)!.operands.map((output) => spread.isActive(output))
-      },
-      sum: reduceSum,
-      replace: (build) => {
-        const results = insertAt(operation.block.operations.indexOf(operation), build)
-        operation.results.forEach((result, i) => {
-          result.alias = { value: results[i], stopGradient: false }
-        })
-      },
-      placeholder: (type: TensorType) => {
-        const value = new Tensor(type, currentFrame().block, undefined, -1)
-        return {
-          value,
-          define: (definition) => {
-            value.alias = { value: definition, stopGradient: false }
-          },
-        }
-      },
-      lookup: (symbol) => currentFrame().module.find(symbol),
-    }
+    const context = new WalkContext(this, operation, cotangents)
     withLocation(operation.location, () => {
       const gradients = vjp(context)
       operation.operands.forEach((operand, i) => {
         if (context.needed[i]) this.accumulate(operand, gradients[i] ?? null)
       })
     })
+  }
+}
+
+/** What an op's rule gets. A class, for it is made for every op: rules take out of it what they need, most little. */
+class WalkContext implements VjpContext<any> {
+  readonly #walk: ReverseWalk
+  readonly operation: Operation
+  readonly cotangents: readonly Cotangent[]
+  readonly needed: readonly boolean[]
+  readonly sum = reduceSum
+
+  constructor(walk: ReverseWalk, operation: Operation, cotangents: readonly Cotangent[]) {
+    this.#walk = walk
+    this.operation = operation
+    this.cotangents = cotangents
+    this.needed = operation.operands.map((operand) => walk.isActive(operand))
+  }
+
+  get operands(): readonly Tensor[] {
+    return this.operation.operands as readonly Tensor[]
+  }
+  get results(): readonly Tensor[] {
+    return this.operation.results as readonly Tensor[]
+  }
+  get attributes(): any {
+    return this.operation.attributes
+  }
+  get regions(): readonly Region[] {
+    return this.operation.regions
+  }
+  get activeCaptures(): VjpContext<any>['activeCaptures'] {
+    return (regions) => this.#walk.capturesOf(regions)
+  }
+  get accumulate(): VjpContext<any>['accumulate'] {
+    return (value, cotangent) => this.#walk.accumulate(value, cotangent)
+  }
+  get inline(): VjpContext<any>['inline'] {
+    return (region, inputs) => inlineRegion(this.operation, region, inputs)
+  }
+  get pullback(): VjpContext<any>['pullback'] {
+    return (region, inputs, seed, options) => pullbackRegion(this.operation, region, inputs, seed, options)
+  }
+  get dependence(): VjpContext<any>['dependence'] {
+    return (region, active) => {
+      const sources = [...region.block.arguments.filter((_, i) => active[i]), ...this.#walk.capturesOf([region])]
+      const spread = new ReverseWalk({ operations: region.block.operations, base: this.operation.rule as Rule | undefined, sources })
+      return region.block.operations.at(-1)!.operands.map((output) => spread.isActive(output))
+    }
+  }
+  get replace(): VjpContext<any>['replace'] {
+    return (build) => {
+      const { block, results: old } = this.operation
+      const results = insertAt(block.operations.indexOf(this.operation), build)
+      old.forEach((result, i) => {
+        result.alias = { value: results[i], stopGradient: false }
+      })
+    }
+  }
+  get placeholder(): VjpContext<any>['placeholder'] {
+    return (type: TensorType) => {
+      const value = new Tensor(type, currentFrame().block, undefined, -1)
+      return {
+        value,
+        define: (definition) => {
+          value.alias = { value: definition, stopGradient: false }
+        },
+      }
+    }
+  }
+  get lookup(): VjpContext<any>['lookup'] {
+    return (symbol) => currentFrame().module.find(symbol)
   }
 }
 

@@ -1,6 +1,7 @@
 import { OpError } from '../ir/errors.ts'
 import { inferTypes } from '../ir/infer.ts'
-import { Operation, type Region, type Value } from '../ir/module.ts'
+import type { Location } from '../ir/location.ts'
+import { type Module, Operation, type Region, type Value } from '../ir/module.ts'
 import type { AttributeCodecs, AttributesOf, InferContext, OpDefinition } from '../ir/op-definition.ts'
 import type { Type } from '../ir/types.ts'
 import { captureLocation, checkVisible, currentFrame, currentRule } from './frame.ts'
@@ -12,6 +13,48 @@ export interface EmitOptions {
 }
 
 const noRegions: readonly Region[] = []
+
+/** What an op's rule sees while it is emitted. A class, for it is made for every op: rules take `fail` out of it, most never call it. */
+class EmitContext<A> implements InferContext<A> {
+  readonly #definition: OpDefinition
+  readonly #location: Location
+  readonly operands: readonly Type[]
+  readonly attributes: A
+  readonly regions: readonly Region[]
+  readonly results: readonly Type[] | undefined
+  readonly values: readonly Value[]
+  readonly module: Module
+
+  constructor(
+    definition: OpDefinition,
+    operands: readonly Type[],
+    attributes: A,
+    regions: readonly Region[],
+    results: readonly Type[] | undefined,
+    values: readonly Value[],
+    module: Module,
+    location: Location,
+  ) {
+    this.#definition = definition
+    this.#location = location
+    this.operands = operands
+    this.attributes = attributes
+    this.regions = regions
+    this.results = results
+    this.values = values
+    this.module = module
+  }
+
+  get lookup(): InferContext<A>['lookup'] {
+    return (symbol) => this.module.find(symbol)
+  }
+
+  get fail(): InferContext<A>['fail'] {
+    return (detail, rule) => {
+      throw new OpError(this.#definition.name.replace(/^stablehlo\./, ''), detail, rule, this.#location)
+    }
+  }
+}
 
 /**
  * Appends an op to the block under construction and returns it. Throws `OpError` with the user's call site if a constraint
@@ -31,18 +74,7 @@ export function emit<A extends AttributeCodecs>(
     types[i] = operands[i].type
   }
   const regions = options.regions ?? noRegions
-  const context: InferContext<AttributesOf<A>> = {
-    operands: types,
-    attributes,
-    regions,
-    results: options.results,
-    lookup: (symbol) => frame.module.find(symbol),
-    values: operands,
-    module: frame.module,
-    fail(detail, rule): never {
-      throw new OpError(definition.name.replace(/^stablehlo\./, ''), detail, rule, location)
-    },
-  }
+  const context = new EmitContext(definition, types, attributes, regions, options.results, operands, frame.module, location)
   const results = inferTypes(definition, context)
   const operation = new Operation(frame.block, definition, operands, attributes, results, regions, location)
   operation.rule = currentRule()
