@@ -11,14 +11,14 @@ import { writeReport } from '../../src/report/write.ts'
 import { type TrainingData, loadTrainingData } from '../../src/train/corpus.ts'
 import { demoReport } from './report.ts'
 import { batchSize, evaluationTokens, memorizing, runConfig, transformerXl } from './settings.ts'
-import { type Outcome, trainAndEvaluate } from './train-one.ts'
+import { type Outcome, type TrainOne, timeSteps, trainAndEvaluate } from './train-one.ts'
 
 const help = `npm run demo -- [options]
 
 Trains a small Transformer-XL and a small Memorizing Transformer on the source code that the set-up installed, with the same budget, evaluates
 both on held-out packages, prints the comparison and writes a report.
 
-  --seconds N    training time of both models together (default 170)
+  --seconds N    training time of both models together (default 200)
   --seed N       draws parameters and orders documents (default 1)
   --output FILE  the report (default demo-report.html)
   --json         end with one JSON line on stdout; everything else goes to stderr
@@ -26,7 +26,7 @@ both on held-out packages, prints the comparison and writes a report.
 
 function options() {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '170' }, seed: { type: 'string', default: '1' }, output: { type: 'string', default: 'demo-report.html' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: { seconds: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, output: { type: 'string', default: 'demo-report.html' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
   })
   const whole = (name: 'seconds' | 'seed', least: number): number => {
     const value = Number(values[name])
@@ -51,15 +51,19 @@ async function main(): Promise<void> {
   const runner = await startRunner()
   const outcomes: Outcome[] = []
   try {
-    let steps: number | undefined
-    // The model with memory goes first: it is the slower one, so its step time decides how many steps both take.
-    for (const [name, configured] of [['Memorizing Transformer', memorizing()], ['Transformer-XL', transformerXl()]] as const) {
-      say(`\n${name}: ${configured.config.memorySize ? `memory of ${configured.config.memorySize} tokens in layer ${configured.config.memoryLayers}, ` : ''}cache of ${configured.config.cacheLength}`)
-      const outcome = await trainAndEvaluate({ name, configured, data, runner, seed, steps, seconds: seconds / 2, say, live: !json && process.stdout.isTTY === true })
-      steps = outcome.steps
-      outcomes.push(outcome)
+    say('Measuring how fast this machine is ...')
+    const tasks: TrainOne[] = ([['Transformer-XL', transformerXl()], ['Memorizing Transformer', memorizing()]] as const).map(([name, configured]) => (
+      { name, configured, data, runner, seed, say, live: !json && process.stdout.isTTY === true }))
+    const stepSeconds: number[] = []
+    for (const task of tasks) stepSeconds.push(await timeSteps(task))
+    const steps = Math.max(20, Math.round(seconds / (stepSeconds[0] + stepSeconds[1]) / 10) * 10)
+    say(`  a step takes ${tasks.map(({ name }, i) => `${(1000 * stepSeconds[i]).toFixed(0)} ms (${name})`).join(', ')}: ${steps} steps each`)
+    for (const task of tasks) {
+      const { config } = task.configured
+      say(`\n${task.name}: ${config.memorySize ? `memory of ${config.memorySize} tokens in layer ${config.memoryLayers}, ` : ''}cache of ${config.cacheLength}`)
+      outcomes.push(await trainAndEvaluate(task, steps))
     }
-    const [withMemory, xl] = outcomes
+    const [xl, withMemory] = outcomes
     const report = await writeReport(output, demoReport({ outcomes: [xl, withMemory], data, seed, versions: { engram: packageVersion, node: process.versions.node, ...runner.backend.versions } }))
     say(`\n${comparison(xl, withMemory)}\n\nReport: ${report}\n${duration((performance.now() - begin) / 1000)} in all.`)
     if (json) process.stdout.write(`${JSON.stringify({ transformerXl: figures(xl), memorizing: figures(withMemory), seed, steps, report })}\n`)

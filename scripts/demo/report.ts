@@ -49,6 +49,15 @@ export function demoReport({ outcomes, data, seed, versions }: DemoResult): Repo
         },
       },
       {
+        title: 'Held-out packages along the way',
+        chart: {
+          title: 'Held-out bits per byte',
+          xLabel: 'step',
+          yLabel: 'bits per byte',
+          series: outcomes.map(({ name, heldOut }) => ({ name, seed, x: heldOut.map(({ step }) => step), y: heldOut.map(({ bitsPerByte }) => bitsPerByte) })),
+        },
+      },
+      {
         title: 'Training',
         chart: {
           title: 'Bits per byte of the training text',
