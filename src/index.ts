@@ -32,6 +32,9 @@ export { type Target, currentTarget, targets, withTarget } from './trace/target.
 export { type PrintOptions, printModule, printOperation } from './text/print.ts'
 export { type ParseOptions, parseModule } from './text/parse.ts'
 export { ParseError } from './text/parse-error.ts'
+export { type DiffOptions, type ModuleDifference, diffModules, differencesText, sameModule } from './text/compare.ts'
+export { type VerifyOptions, checkModule, verifyModule } from './verify/verify.ts'
+export { VerifyError } from './verify/verify-error.ts'
 
 // Differentiation
 export { type GradOptions, type Gradient, grad, valueAndGrad, valueAndGradWithAux, vjp } from './autodiff/grad.ts'

@@ -18,9 +18,9 @@ import { evaluateSteps } from './steps.ts'
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
 
 /** Result types of a call, checked against the function if the module around it is known. */
-function inferCall({ operands, results, lookup, fail }: InferContext<unknown>, symbol: string, rule?: string): readonly Type[] {
+function inferCall({ operands, results, lookup, module, fail }: InferContext<unknown>, symbol: string, rule?: string): readonly Type[] {
   const callee = lookup(symbol)
-  if (!callee) return results ?? fail(`the module has no function @${symbol}`, rule)
+  if (!callee) return results && !module ? results : fail(`'${symbol}' does not reference a valid function: the module has no @${symbol}`, rule)
   if (!compatibleTypes(operands, callee.argumentTypes))
     fail(`@${symbol} takes ${shortTypes(callee.argumentTypes)}, it is given ${shortTypes(operands)}`, rule)
   if (results && !compatibleTypes(results, callee.resultTypes))

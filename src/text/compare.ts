@@ -143,7 +143,12 @@ class Comparison {
       const arguments_ = (blocks: readonly Block[]): string => blocks.map((block) => `(${typesText(block.arguments)})`).join(' ')
       details.push(...unequal(`arguments of region ${i}`, arguments_(region.blocks), arguments_(other.blocks)))
     })
-    if (details.length) this.#add({ kind: 'changed', op: b.name, ...origin(b), details: [...details, `- ${oneLine(a)}`, `+ ${oneLine(b)}`] })
+    if (details.length) {
+      const [before, after] = [oneLine(a), oneLine(b)]
+      // Values have other names there than in the whole text, so that only other operands do not show.
+      const both = before === after ? [] : [`- ${before}`, `+ ${after}`]
+      this.#add({ kind: 'changed', op: b.name, ...origin(b), details: [...details, ...both] })
+    }
     a.regions.forEach((region, i) => region.blocks.forEach((block, j) => {
       const other = b.regions[i]?.blocks[j]
       if (other) this.#blocks(block, other)

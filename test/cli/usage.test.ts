@@ -27,10 +27,10 @@ describe('help and usage', () => {
   it('lists the commands, and the exit codes', async () => {
     const { status, stdout } = await run('--help')
     expect(status).toBe(0)
-    for (const text of ['train', 'eval', 'compile', 'run', 'doctor', 'Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted']) expect(stdout).toContain(text)
+    for (const text of ['train', 'eval', 'compile', 'run', 'check', 'format', 'diff', 'conformance', 'doctor', 'Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted']) expect(stdout).toContain(text)
   })
 
-  it.each(['train', 'eval', 'compile', 'run', 'doctor'])('%s --help shows examples', async (command) => {
+  it.each(['train', 'eval', 'compile', 'run', 'check', 'diff', 'conformance', 'doctor'])('%s --help shows examples', async (command) => {
     const { status, stdout } = await run(command, '--help')
     expect(status).toBe(0)
     expect(stdout).toContain('Examples:')
