@@ -59,6 +59,9 @@ export function demoReport({ outcomes, data, seed, versions }: DemoResult): Repo
       },
       {
         title: 'Training',
+        text:
+          'The training curve lies below the held-out one also for text that was never seen: while a document is being read, every step adapts the parameters to it. ' +
+          'The held-out figures are measured with the parameters standing still.',
         chart: {
           title: 'Bits per byte of the training text',
           xLabel: 'step',
