@@ -18,7 +18,7 @@ const help = `npm run demo -- [options]
 Trains a small Transformer-XL and a small Memorizing Transformer on the source code that the set-up installed, with the same budget, evaluates
 both on held-out packages, prints the comparison and writes a report.
 
-  --seconds N    training time of both models together (default 200)
+  --seconds N    training time of both models together (default 160)
   --seed N       draws parameters and orders documents (default 1)
   --output FILE  the report (default demo-report.html)
   --json         end with one JSON line on stdout; everything else goes to stderr
@@ -26,7 +26,7 @@ both on held-out packages, prints the comparison and writes a report.
 
 function options() {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, output: { type: 'string', default: 'demo-report.html' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: { seconds: { type: 'string', default: '160' }, seed: { type: 'string', default: '1' }, output: { type: 'string', default: 'demo-report.html' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
   })
   const whole = (name: 'seconds' | 'seed', least: number): number => {
     const value = Number(values[name])
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     const [xl, withMemory] = outcomes
     const report = await writeReport(output, demoReport({ outcomes: [xl, withMemory], data, seed, versions: { engram: packageVersion, node: process.versions.node, ...runner.backend.versions } }))
     say(`\n${comparison(xl, withMemory)}\n\nReport: ${report}\n${duration((performance.now() - begin) / 1000)} in all.`)
-    if (json) process.stdout.write(`${JSON.stringify({ transformerXl: figures(xl), memorizing: figures(withMemory), seed, steps, report })}\n`)
+    if (json) process.stdout.write(`${JSON.stringify({ transformerXl: figures(xl, report), memorizing: figures(withMemory, report), seed, steps, report })}\n`)
   } finally {
     await runner.close()
   }
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
 const describe = ({ sizes }: TrainingData): string =>
   `${sizes.train.documents} packages (${(sizes.train.bytes / 1e6).toFixed(1)} MB) to train, ${sizes.validation.documents} held out (${(sizes.validation.bytes / 1e6).toFixed(1)} MB)`
 
-const figures = ({ evaluation, seconds, steps, parameters, stepMs }: Outcome) => ({ bitsPerByte: evaluation.bitsPerByte, accuracy: evaluation.accuracy, seconds, steps, parameters, stepMs })
+const figures = ({ evaluation, seconds, steps, parameters, stepMs }: Outcome, report: string) => ({ bitsPerByte: evaluation.bitsPerByte, accuracy: evaluation.accuracy, seconds, steps, parameters, stepMs, report })
 
 function comparison(xl: Outcome, withMemory: Outcome): string {
   const row = (label: string, of: (outcome: Outcome) => string) => `${label.padEnd(28)}${of(xl).padStart(16)}${of(withMemory).padStart(24)}`
