@@ -92,7 +92,7 @@ export function withRule<R>(rule: object, build: () => R): R {
 }
 
 /** Frames kept of a call site: enough to get out of derived functions to the user's line. */
-const stackDepth = 10
+const stackDepth = 12
 
 /** The location of an op made now; the stack is captured but not formatted. `below` is left out of it with all it called. */
 export function captureLocation(below: (...args: never[]) => unknown): Location {

@@ -198,8 +198,9 @@ describe('buffers', () => {
     expect((await state.read()).at(7)).toBe(201)
     expect((await Promise.all(reads)).map((array) => array.at(0))).toEqual([0, 50, 100, 150])
     const after = await runner.statistics()
-    expect(after.buffers).toBe(before.buffers)
-    expect(after.bufferBytes).toBe(before.bufferBytes)
+    // Not more; fewer where buffers that earlier tests forgot were collected meanwhile.
+    expect(after.buffers).toBeLessThanOrEqual(before.buffers)
+    expect(after.bufferBytes).toBeLessThanOrEqual(before.bufferBytes)
     expect(after.executions).toBe(before.executions + 201)
   })
 
