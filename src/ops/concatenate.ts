@@ -12,6 +12,7 @@ import { defineOp } from './define.ts'
 import { expandDims } from './reshape.ts'
 import { agree, needTensor, sameElementType, withShape } from './result-type.ts'
 import { sliceAxis } from './slice-pad.ts'
+import { needNonNegative, sizesText } from './inferred-types.ts'
 
 /** ` %a, %b`: at least one, so that what follows a missing list is not blamed. */
 const someOperands: Piece = {
@@ -31,18 +32,21 @@ export const concatenateOp = defineOp({
   attributes: { dimension: codec.i64 },
   assembly: { ...form(someOperands, integerField('dimension', 'dim'), attributeDictionary, functional), fits: ({ operands }) => operands.length > 0 },
   infer: ({ operands, attributes: { dimension }, results, fail }) => {
-    if (operands.length === 0) return fail('needs at least one input', 'concatenate_c3')
+    if (operands.length === 0) return fail('expected 1 or more operands, but found 0', 'concatenate_c3')
     const inputs = operands.map((operand, i) => needTensor(`inputs[${i}]`, operand, fail))
     const [first] = inputs
     const rank = first.shape.length
-    if (dimension < 0 || dimension >= rank) fail(`dimension is ${dimension}, inputs[0] ${shortType(first)} has rank ${rank}`, 'concatenate_c4')
+    needNonNegative('dimension', dimension, fail, 'concatenate_c4')
+    if (rank === 0) fail('rank-0 values cannot be concatenated', 'concatenate_c4')
+    if (dimension >= rank) fail(`dimension ${dimension} is out-of-bounds for input rank ${rank} of ${shortType(first)}`, 'concatenate_c4')
     inputs.forEach((input, i) => {
       if (!sameElementType(input, first)) fail(`inputs differ in element type: ${shortTypes(inputs)}`, 'concatenate_c1')
       if (input.shape.length !== rank) fail(`inputs differ in rank: ${shortTypes(inputs)}`, 'concatenate_c2')
       input.shape.forEach((size, axis) => {
         if (axis !== dimension && size !== first.shape[axis] && size !== DYNAMIC && first.shape[axis] !== DYNAMIC)
           fail(
-            `inputs differ at axis ${axis}: inputs[0] ${shortType(first)}, inputs[${i}] ${shortType(input)}; only axis ${dimension} may differ`,
+            `shapes of operand (0) and (${i}) are not compatible at non-concat index ${axis}: ` +
+              `${sizesText(first.shape)} != ${sizesText(input.shape)}; only axis ${dimension} may differ`,
             'concatenate_c2',
           )
       })

@@ -1,12 +1,13 @@
 import { type DType, dtypes, isComplex, isFloat } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
-import { DYNAMIC, type TensorType, compatibleShape, isTensorType, shortType, tensorType } from '../ir/types.ts'
+import { type TensorType, DYNAMIC, compatibleShape, isTensorType, shortType, tensorType, typeText } from '../ir/types.ts'
 import { bitcastArray, convertArray, reducePrecisionArray } from '../host/convert.ts'
 import { emit } from '../trace/emit.ts'
 import { type Piece, attributeDictionary, form, functionalForm, operandList, sameOperandsAndResult, sameTypeForm } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp } from './define.ts'
 import { agree, needTensor } from './result-type.ts'
+import { needNonNegative } from './inferred-types.ts'
 
 /** Another element type for the same values. Source: specification, "convert". */
 export const convertOp = defineOp({
@@ -54,17 +55,17 @@ export const bitcastConvertOp = defineOp({
     const operand = needTensor('operand', operands[0], fail, { perAxis: true })
     if (!results) return fail('needs a result type')
     const result = needTensor('result', results[0], fail, { perAxis: true })
-    const types = `operand ${shortType(operand)} and result ${shortType(result)}`
-    if (kindsMix(operand.dtype, result.dtype)) fail(`cannot reinterpret real as complex numbers or back: ${types}`, 'bitcast_convert_c2')
+    const types = `'${typeText(operand)}' and '${typeText(result)}'`
+    if (kindsMix(operand.dtype, result.dtype)) fail(`cannot convert between real and complex types, but got: ${types}.`, 'bitcast_convert_c2')
     const [from, to] = [dtypes[operand.dtype].bits, dtypes[result.dtype].bits]
     const [wide, narrow] = from >= to ? [operand, result] : [result, operand]
     const ratio = Math.max(from, to) / Math.min(from, to)
     const outer = from === to ? narrow.shape : narrow.shape.slice(0, -1)
     if (narrow.shape.length !== wide.shape.length + (from === to ? 0 : 1) || !compatibleShape(outer, wide.shape))
-      fail(`shapes must be equal but for a last axis of the type with fewer bits: ${types}`, 'bitcast_convert_c1')
+      fail(`operand and result shapes must match except for the innermost dimension of the shape with the smaller element type. Got: ${types}.`, 'bitcast_convert_c1')
     const last = narrow.shape.at(-1)
     if (from !== to && last !== DYNAMIC && last !== ratio)
-      fail(`${dtypes[wide.dtype].bits} bits are not ${last} times ${dtypes[narrow.dtype].bits}: ${types}`, 'bitcast_convert_c1')
+      fail(`requires compatible bit widths. Got: ${types}, but ${dtypes[narrow.dtype].bits} * ${last} != ${dtypes[wide.dtype].bits}.`, 'bitcast_convert_c1')
     return [result]
   },
   evaluate: ({ arrays: [operand], resultTypes }) => {
@@ -115,7 +116,7 @@ export const reducePrecisionOp = defineOp({
     const operand = needTensor('operand', operands[0], fail)
     if (!operand.quantization && !isFloat(operand.dtype)) fail(`operand ${shortType(operand)} must be of a float type`, 'reduce_precision_i1')
     if (exponent_bits < 1) fail(`exponent_bits is ${exponent_bits}, must be at least 1`, 'reduce_precision_c2')
-    if (mantissa_bits < 0) fail(`mantissa_bits is ${mantissa_bits}, must not be negative`, 'reduce_precision_c3')
+    needNonNegative('mantissa_bits', mantissa_bits, fail, 'reduce_precision_c3', 32)
     return agree(operand, results, fail, 'reduce_precision_c1')
   },
   evaluate: ({ arrays: [operand], attributes: { exponent_bits, mantissa_bits } }) => [

@@ -6,6 +6,7 @@ import type { TensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, functional, symbolCall } from './assembly.ts'
 import * as codec from './codecs.ts'
+import { checkCustomCall } from './custom-call-rules.ts'
 import { defineOp } from './define.ts'
 
 /** What a custom call of a certain target means, so that it can be interpreted and differentiated. */
@@ -41,7 +42,10 @@ export const customCallOp = defineOp({
   },
   assembly: form(symbolCall('call_target_name', 'string'), attributeDictionary, functional),
   traits: { effect: (attributes) => attributes.has_side_effect === true, operandTypes: 'any' },
-  infer: ({ results, fail }) => results ?? fail('needs result types'),
+  infer: (context) => {
+    checkCustomCall(context.attributes, context)
+    return context.results ?? context.fail('needs result types')
+  },
   evaluate: (context) => {
     const target = context.attributes.call_target_name
     const meaning = meanings.get(target)

@@ -150,8 +150,22 @@ function parseAlgorithm(parser: AssemblyParser): Attribute {
   return { kind: 'dialect', text: `#stablehlo.dot_algorithm<${fields.join(', ')}>` }
 }
 
+/** What is wrong with an algorithm, and the rule that says so. */
+export function algorithmFault(algorithm: DotAlgorithm): { readonly detail: string; readonly rule: string } | undefined {
+  const { lhs_component_count: lhs, rhs_component_count: rhs, num_primitive_operations: operations } = algorithm
+  if (lhs <= 0) return { detail: `lhs component count must be positive, got ${lhs}`, rule: 'dot_general_c22' }
+  if (rhs <= 0) return { detail: `rhs component count must be positive, got ${rhs}`, rule: 'dot_general_c23' }
+  if (operations <= 0) return { detail: `num primitive operations must be positive, got ${operations}`, rule: 'dot_general_c24' }
+  if (isKnownAlgorithm(algorithm)) return undefined
+  const detail =
+    `dot algorithm not known to be supported on any hardware: {lhs:'${algorithm.lhs_precision_type}', rhs:'${algorithm.rhs_precision_type}', ` +
+    `accum:'${algorithm.accumulation_type}', lhs_components:${lhs}, rhs_components:${rhs}, primitive_ops:${operations}, ` +
+    `imprecise:${algorithm.allow_imprecise_accumulation ? 1 : 0}}`
+  return { detail, rule: 'dot_general_i10' }
+}
+
 /** Whether some hardware has the algorithm. Source: StableHLO, the algorithms that its verifier knows. */
-export function isKnownAlgorithm(algorithm: DotAlgorithm): boolean {
+function isKnownAlgorithm(algorithm: DotAlgorithm): boolean {
   const { lhs_precision_type: lhs, rhs_precision_type: rhs, accumulation_type: sum, num_primitive_operations: passes } = algorithm
   if (algorithm.lhs_component_count !== 1 || algorithm.rhs_component_count !== 1) return false
   if (/^f8/i.test(lhs) && /^f8/i.test(rhs)) return sum === 'f32' && passes === 1

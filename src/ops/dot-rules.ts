@@ -1,7 +1,7 @@
 import { dtypes } from '../ir/dtypes.ts'
 import type { InferContext } from '../ir/op-definition.ts'
 import { DYNAMIC, type TensorType, shortType } from '../ir/types.ts'
-import { type DotAlgorithm, type DotDimensionNumbers, type Precision, isKnownAlgorithm } from './dot-attributes.ts'
+import { type DotAlgorithm, type DotDimensionNumbers, type Precision, algorithmFault } from './dot-attributes.ts'
 import { keepAxes, otherAxes } from './kept-axes.ts'
 import { checkContraction } from './quantized-rules.ts'
 import { withShape } from './result-type.ts'
@@ -68,15 +68,6 @@ export function checkPrecision(config: readonly Precision[] | undefined, algorit
   if (!algorithm) return
   if (config?.some((precision) => precision !== 'DEFAULT'))
     fail(`must specify DEFAULT precision config when algorithm is set, got ${config.join(', ')}`, 'dot_general_c21')
-  const { lhs_component_count: lhs, rhs_component_count: rhs, num_primitive_operations: operations } = algorithm
-  if (lhs <= 0) fail(`lhs component count must be positive, got ${lhs}`, 'dot_general_c22')
-  if (rhs <= 0) fail(`rhs component count must be positive, got ${rhs}`, 'dot_general_c23')
-  if (operations <= 0) fail(`num primitive operations must be positive, got ${operations}`, 'dot_general_c24')
-  if (!isKnownAlgorithm(algorithm))
-    fail(
-      `dot algorithm not known to be supported on any hardware: {lhs:'${algorithm.lhs_precision_type}', rhs:'${algorithm.rhs_precision_type}', ` +
-        `accum:'${algorithm.accumulation_type}', lhs_components:${lhs}, rhs_components:${rhs}, primitive_ops:${operations}, ` +
-        `imprecise:${algorithm.allow_imprecise_accumulation ? 1 : 0}}`,
-      'dot_general_i10',
-    )
+  const fault = algorithmFault(algorithm)
+  if (fault) fail(fault.detail, fault.rule)
 }

@@ -19,9 +19,12 @@ export function agreeWithInferred(inferred: readonly TensorType[], results: read
   return results
 }
 
+/** Sizes as `(1, 3, ?)`. */
+export const sizesText = (shape: readonly number[]): string => `(${shape.map((size) => (size === DYNAMIC ? '?' : size)).join(', ')})`
+
 /** Checks that an attribute of an axis or a size is not negative. */
-export function needNonNegative(name: string, value: number, fail: Fail, rule?: string): void {
-  if (value < 0) fail(`attribute '${name}' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative, got ${value}`, rule)
+export function needNonNegative(name: string, value: number, fail: Fail, rule?: string, bits: 32 | 64 = 64): void {
+  if (value < 0) fail(`attribute '${name}' failed to satisfy constraint: ${bits}-bit signless integer attribute whose value is non-negative, got ${value}`, rule)
 }
 
 /** Whether two sizes could be equal when the program runs. */

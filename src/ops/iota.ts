@@ -24,7 +24,7 @@ export const iotaOp = defineOp({
     if (dtypes[type.dtype].kind === 'bool') fail(`cannot count in ${shortType(type)}: the element type must be a number`, 'iota_o1')
     if (type.shape.includes(-1)) fail(`output ${shortType(type)} must have known sizes`, 'iota_o1')
     if (attributes.iota_dimension < 0 || attributes.iota_dimension >= type.shape.length)
-      fail(`iota_dimension is ${attributes.iota_dimension}, output ${shortType(type)} has rank ${type.shape.length}`, 'iota_c1')
+      fail(`iota dimension cannot go beyond the output rank or be negative: it is ${attributes.iota_dimension}, output is ${shortType(type)}`, 'iota_c1')
     return [type]
   },
   evaluate: onExpressed(({ attributes, resultTypes }) => {

@@ -1,6 +1,7 @@
 import type { InferContext } from '../ir/op-definition.ts'
-import { type TensorType, type Type, shortTypes } from '../ir/types.ts'
-import { agree, withShape } from './result-type.ts'
+import { type TensorType, type Type } from '../ir/types.ts'
+import { withShape } from './result-type.ts'
+import { agreeWithInferred } from './inferred-types.ts'
 
 /** Axes that stay, and the types that are left of them. */
 
@@ -14,7 +15,5 @@ export const keepAxes = (element: TensorType, type: TensorType, axes: readonly n
 
 /** The result types of an op with several results: what was written down if it agrees with what was inferred. */
 export function agreeAll(inferred: readonly TensorType[], results: readonly Type[] | undefined, fail: InferContext<unknown>['fail'], rule: string): readonly Type[] {
-  if (!results) return inferred
-  if (results.length !== inferred.length) fail(`results are ${shortTypes(inferred)}, but ${shortTypes(results)} is written`, rule)
-  return inferred.flatMap((type, i) => agree(type, [results[i]], fail, rule))
+  return agreeWithInferred(inferred, results, fail, rule)
 }

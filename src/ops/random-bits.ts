@@ -4,13 +4,14 @@ import { type DType, dtypes } from '../ir/dtypes.ts'
 import { roundFloat } from '../ir/float-bits.ts'
 import { HostArray, allocate } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
-import { type TensorType, elementCount, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { type TensorType, DYNAMIC, elementCount, isTensorType, sameType, shortType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, functional, operandList, word } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { constant } from './constant.ts'
 import { defineOp, notDifferentiable, zeroGradient } from './define.ts'
-import { needTensor } from './result-type.ts'
+import { agree, needTensor } from './result-type.ts'
+import { constantIntegers } from './shape-operand.ts'
 
 export const rngAlgorithms = ['DEFAULT', 'THREE_FRY', 'PHILOX'] as const
 export type RngAlgorithm = (typeof rngAlgorithms)[number]
@@ -77,18 +78,21 @@ export const rngOp = defineOp({
   attributes: { rng_distribution: codec.enumeration('rng_distribution', rngDistributions) },
   assembly: form(operandList, word('rng_distribution', 'rng_distribution', { label: 'distribution', comma: true }), attributeDictionary, functional),
   traits: { effect: true },
-  infer: ({ operands, attributes, results, fail }) => {
+  infer: (context) => {
+    const { operands, attributes, results, fail } = context
     const [a, b, shape] = operands.map((operand, i) => needTensor(['a', 'b', 'shape'][i], operand, fail))
-    if (a.shape.length || b.shape.length) fail(`a and b must have rank 0, got ${shortTypes([a, b])}`, a.shape.length ? 'rng_i1' : 'rng_i2')
-    if (shape.shape.length !== 1 || !['signed', 'unsigned'].includes(dtypes[shape.dtype].kind)) fail(`shape must be a list of integers, got ${shortType(shape)}`, 'rng_i3')
+    for (const [i, limit] of [a, b].entries())
+      if (limit.shape.length) fail(`operand #${i} must be 0D tensor of boolean, integer or floating-point values, but got '${typeText(limit)}'`, `rng_i${i + 1}`)
+    if (shape.shape.length !== 1 || !['signed', 'unsigned'].includes(dtypes[shape.dtype].kind))
+      fail(`operand #2 must be statically shaped 1-dimensional tensor of integer values, but got '${typeText(shape)}'`, 'rng_i3')
     const result = results?.[0]
     if (!result || !isTensorType(result)) return fail('needs a result type')
     if (!sameType(a, b) || result.dtype !== a.dtype) fail(`a ${shortType(a)}, b ${shortType(b)} and the result ${shortType(result)} differ in element type`, 'rng_c1')
     if (attributes.rng_distribution === 'NORMAL' && dtypes[a.dtype].kind !== 'float') fail(`NORMAL needs floats, got ${shortType(a)}`, 'rng_c2')
     if (dtypes[a.dtype].kind === 'complex') fail(`a must hold booleans, integers or floats, got ${shortType(a)}`, 'rng_i1')
-    if (shape.shape[0] >= 0 && shape.shape[0] !== result.shape.length)
-      fail(`shape has ${shape.shape[0]} sizes, the result ${shortType(result)} has rank ${result.shape.length}`, 'rng_c3')
-    return [result]
+    // The sizes themselves are known if they are a constant.
+    const sizes = constantIntegers(context, 2)
+    return agree(tensorType(a.dtype, sizes ?? new Array<number>(Math.max(shape.shape[0], 0)).fill(DYNAMIC)), results, fail, 'rng_c3')
   },
   evaluate: ({ arrays: [a, b, shape], attributes, resultTypes, shared }) => {
     const { dtype } = resultTypes[0] as TensorType

@@ -5,7 +5,7 @@ import { DifferentiationError, OpError } from '../ir/errors.ts'
 import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
 import { type Region, Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
-import { type TensorType, compatibleShape, elementCount, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { type TensorType, compatibleShape, elementCount, isTensorType, sameType, shortType, shortTypes, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import { add, multiply } from './arithmetic.ts'
@@ -22,9 +22,10 @@ import { agree, needTensor, withShape } from './result-type.ts'
 import { emitReturn } from './return.ts'
 import { select } from './select.ts'
 import { pad } from './slice-pad.ts'
-import { type WindowAttributes, type WindowOptions, type WindowRules, windowAttributes, windowOf, windowPlaces } from './windows.ts'
+import { type WindowAttributes, type WindowOptions, type WindowRules, paddingRows, windowAttributes, windowOf, windowPlaces } from './windows.ts'
 
 const reduceWindowRules: WindowRules = {
+  operand: 'input',
   rank: 'reduce_window_c4',
   size: 'reduce_window_c5',
   strideCount: 'reduce_window_c6',
@@ -47,19 +48,20 @@ export const reduceWindowOp = defineOp({
     window_strides: codec.optional(codec.i64Array),
     base_dilations: codec.optional(codec.i64Array),
     window_dilations: codec.optional(codec.i64Array),
-    padding: codec.optional(codec.i64Matrix),
+    padding: paddingRows,
   },
   assembly: 'generic',
   infer: ({ operands, attributes, regions, results, fail }) => {
     const count = operands.length / 2
-    if (count < 1 || !Number.isInteger(count))
-      fail(`needs as many initial values as inputs, and at least one; got ${shortTypes(operands)}`, 'reduce_window_c1')
+    if (count < 1) fail('requires at least 1 input value', 'reduce_window_c1')
+    if (!Number.isInteger(count))
+      fail(`needs as many initial values as inputs, got ${shortTypes(operands)}`, 'reduce_window_c1')
     const types = operands.map((operand, i) => needTensor(`operand ${i}`, operand, fail))
     const [inputs, inits] = [types.slice(0, count), types.slice(count)]
     const [first] = inputs
     inputs.forEach((input, i) => {
       if (!compatibleShape(input.shape, first.shape))
-        fail(`inputs differ in shape: input ${i} is ${shortType(input)}, input 0 is ${shortType(first)}`, 'reduce_window_c2')
+        fail(`expects all inputs to have compatible shapes. Shape at input-index ${i} is not compatible with shape at input-index 0: ${shortType(input)} and ${shortType(first)}`, 'reduce_window_c2')
     })
     const places = windowPlaces(first, attributes, reduceWindowRules, fail)
     const accumulated = checkReducer(regions[0], { inputs, inits, allowed: attributes.window_dimensions, region: 'body', rule: 'reduce_window_c13', fail })
@@ -179,6 +181,7 @@ function reduceWindowsByRegion(context: EvaluateContext<WindowAttributes>, windo
 }
 
 const selectAndScatterRules: WindowRules = {
+  operand: 'operand',
   rank: 'select_and_scatter_c4',
   size: 'select_and_scatter_c5',
   strideCount: 'select_and_scatter_c6',
@@ -198,7 +201,7 @@ export const selectAndScatterOp = defineOp({
   attributes: {
     window_dimensions: codec.optional(codec.i64Array),
     window_strides: codec.optional(codec.i64Array),
-    padding: codec.optional(codec.i64Matrix),
+    padding: paddingRows,
   },
   assembly: 'generic',
   infer: ({ operands, attributes, regions: [choose, scatter], results, fail }) => {
@@ -210,8 +213,9 @@ export const selectAndScatterOp = defineOp({
     if (block.arguments.length !== 2 || block.arguments.some(({ type }) => !isTensorType(type) || type.shape.length || type.dtype !== element.dtype))
       fail(`select must take two elements ${shortType(element)}, takes ${shortTypes(block.arguments.map(({ type }) => type))}`, 'select_and_scatter_c9')
     const returned = (block.terminator?.operands ?? []).map(({ type }) => type)
-    if (returned.length !== 1 || !sameType(returned[0], tensorType('bool', [])))
-      fail(`select must return bool[], returns ${shortTypes(returned)}`, 'select_and_scatter_c9')
+    if (returned.length !== 1) fail(`expects select-region to return single value, but got: ${returned.length}`, 'select_and_scatter_c9')
+    if (!sameType(returned[0], tensorType('bool', [])))
+      fail(`expects the return-type of select-region to be tensor<i1>, but got: '${typeText(returned[0])}'`, 'select_and_scatter_c9')
     const places = windowPlaces(operand, attrs, selectAndScatterRules, fail)
     if (!compatibleShape(source.shape, places))
       fail(`source is ${shortType(source)}, but the window has ${shortType({ ...source, shape: places })} places on operand ${shortType(operand)}`, 'select_and_scatter_c2')

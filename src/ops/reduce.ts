@@ -43,12 +43,13 @@ export const reduceOp = defineOp({
     const [first] = inputs
     inputs.forEach((input, i) => {
       if (input.shape.length !== first.shape.length || input.shape.some((size, axis) => size !== first.shape[axis] && size >= 0 && first.shape[axis] >= 0))
-        fail(`inputs differ in shape: input ${i} is ${shortType(input)}, input 0 is ${shortType(first)}`, 'reduce_c1')
+        fail(`expects all inputs to have compatible shapes. Shape at input-index ${i} is not compatible with shape at input-index 0: ${shortType(input)} and ${shortType(first)}`, 'reduce_c1')
     })
     const { dimensions } = attributes
     for (const axis of dimensions)
-      if (axis < 0 || axis >= first.shape.length) fail(`dimensions [${dimensions}] has ${axis}, input ${shortType(first)} has rank ${first.shape.length}`, 'reduce_c4')
-    if (new Set(dimensions).size !== dimensions.length) fail(`dimensions [${dimensions}] repeats an axis`, 'reduce_c5')
+      if (axis < 0 || axis >= first.shape.length) fail(`Out-of-bounds dimension ${axis}, expected to be in range [0, ${first.shape.length})`, 'reduce_c4')
+    const repeated = dimensions.find((axis, i) => dimensions.indexOf(axis) !== i)
+    if (repeated !== undefined) fail(`Duplicate reduction dimension: ${repeated}`, 'reduce_c5')
     const kept = otherAxes(first.shape.length, dimensions)
     const accumulated = checkReducer(regions[0], { inputs, inits, allowed: kept.map((axis) => first.shape[axis]), region: 'body', rule: 'reduce_c6', fail })
     return agreeAll(accumulated.map((type, i) => keepAxes(type, inputs[i], kept)), results, fail, 'reduce_c8')

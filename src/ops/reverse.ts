@@ -1,6 +1,5 @@
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
-import { shortType } from '../ir/types.ts'
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, integerList, operandList, sameOperandsAndResult } from './assembly.ts'
@@ -19,10 +18,12 @@ export const reverseOp = defineOp({
   assembly: form(operandList, integerList('dimensions', 'dims'), attributeDictionary, sameOperandsAndResult),
   infer: ({ operands, attributes: { dimensions }, results, fail }) => {
     const operand = needTensor('operand', operands[0], fail)
-    if (new Set(dimensions).size !== dimensions.length) fail(`dimensions [${dimensions}] repeats an axis`, 'reverse_c2')
-    for (const axis of dimensions)
-      if (axis < 0 || axis >= operand.shape.length)
-        fail(`dimensions [${dimensions}] has ${axis}, operand ${shortType(operand)} has rank ${operand.shape.length}`, 'reverse_c3')
+    if (new Set(dimensions).size !== dimensions.length) fail(`dimensions should be unique. Got: ${dimensions.join(', ')}`, 'reverse_c2')
+    const rank = operand.shape.length
+    for (const axis of dimensions) {
+      if (axis < 0) fail(`all dimensions should be non-negative. Got dimension: ${axis}.`, 'reverse_c3')
+      if (axis >= rank) fail(`all dimensions should be between [0, ${rank}). Got dimension: ${axis}.`, 'reverse_c3')
+    }
     return agree(operand, results, fail, 'reverse_c1')
   },
   evaluate: ({ arrays: [operand], attributes: { dimensions } }) => {

@@ -50,15 +50,15 @@ export const sliceOp = defineOp({
     const { start_indices: starts, limit_indices: limits, strides } = attributes
     const rank = operand.shape.length
     for (const [name, list] of Object.entries({ start_indices: starts, limit_indices: limits, strides }))
-      if (list.length !== rank) fail(`${name} [${list}] has ${list.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'slice_c2')
+      if (list.length !== rank) fail(`the number of elements in ${name} (${list.length}) does not match the rank of the operand (${rank})`, 'slice_c2')
     const shape = operand.shape.map((size, axis) => {
       const [start, limit, stride] = [starts[axis], limits[axis], strides[axis]]
       const most = size === DYNAMIC ? (operand.bounds?.[axis] ?? DYNAMIC) : size
-      if (start < 0) fail(`start index ${start} at axis ${axis} is negative`, 'slice_c3')
+      if (start < 0) fail(`negative start index ${start} in dimension ${axis}`, 'slice_c3')
       if (most !== DYNAMIC && limit > most)
-        fail(`limit index ${limit} at axis ${axis} is greater than its size ${most} in operand ${shortType(operand)}`, 'slice_c3')
-      if (start > limit) fail(`start index ${start} at axis ${axis} is greater than the limit index ${limit}`, 'slice_c3')
-      if (stride <= 0) fail(`stride ${stride} at axis ${axis} must be positive`, 'slice_c4')
+        fail(`limit index ${limit} is larger than dimension ${size === DYNAMIC ? 'bound' : 'size'} ${most} in dimension ${axis} of operand ${shortType(operand)}`, 'slice_c3')
+      if (start > limit) fail(`start index ${start} is larger than limit index ${limit} in dimension ${axis}`, 'slice_c3')
+      if (stride <= 0) fail(`stride must be positive but got ${stride} in dimension ${axis}`, 'slice_c4')
       return Math.ceil((limit - start) / stride)
     })
     return agree(withShape(operand, shape), results, fail, 'slice_c5')
@@ -99,13 +99,13 @@ export const padOp = defineOp({
       fail(`operand ${shortType(operand)}, padding_value ${shortType(value)} and the result differ in element type`, 'pad_c1')
     const rank = operand.shape.length
     for (const [name, list] of Object.entries({ edge_padding_low: low, edge_padding_high: high, interior_padding: interior }))
-      if (list.length !== rank) fail(`${name} [${list}] has ${list.length} entries, operand ${shortType(operand)} has rank ${rank}`, 'pad_c2')
+      if (list.length !== rank) fail(`${name} length (${list.length}) must match operand rank (${rank})`, 'pad_c2')
     const grown = (size: number, axis: number) => size + Math.max(size - 1, 0) * interior[axis] + low[axis] + high[axis]
     const shape = operand.shape.map((size, axis) => {
-      if (interior[axis] < 0) fail(`interior_padding ${interior[axis]} at axis ${axis} is negative`, 'pad_c3')
+      if (interior[axis] < 0) fail(`Interior padding cannot be negative: ${interior[axis]} in dimension ${axis}`, 'pad_c3')
       if (size === DYNAMIC) return DYNAMIC
       const padded = grown(size, axis)
-      if (padded < 0) fail(`padding axis ${axis} of operand ${shortType(operand)} leaves a size of ${padded}`, 'pad_c4')
+      if (padded < 0) fail(`Padding result in negative size for dimension ${axis} of operand ${shortType(operand)}: ${padded}`, 'pad_c4')
       return padded
     })
     const bounds = operand.bounds?.map((bound, axis) => (bound === DYNAMIC ? DYNAMIC : grown(bound, axis)))

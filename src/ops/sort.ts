@@ -4,7 +4,7 @@ import { OpError } from '../ir/errors.ts'
 import { HostArray, allocate } from '../ir/host-array.ts'
 import { type Region, Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
-import { type TensorType, compatibleShape, isTensorType, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
+import { type TensorType, compatibleShape, isTensorType, sameType, shortType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import { resolveAxis } from './axes.ts'
@@ -43,15 +43,16 @@ export const sortOp = defineOp({
     if (dimension < -rank || dimension >= rank) fail(`dimension is ${dimension}, input ${shortType(first)} has rank ${rank}`, 'sort_c4')
     const { block } = regions[0]
     if (block.arguments.length !== 2 * inputs.length)
-      fail(`comparator takes ${block.arguments.length} arguments, must take ${2 * inputs.length}: two for each input`, 'sort_c5')
+      fail(`comparator block should have ${2 * inputs.length} arguments, two for each input, but has ${block.arguments.length}`, 'sort_c5')
     block.arguments.forEach(({ type }, i) => {
       const input = inputs[i >> 1]
       const want: TensorType = { ...input, shape: [], bounds: undefined }
       if (!isTensorType(type) || type.shape.length || (type.dtype !== input.dtype && !input.quantization))
-        fail(`comparator argument ${i} is ${shortType(type)}, must be ${shortType(want)}, an element of input ${i >> 1}`, 'sort_c5')
+        fail(`comparator block argument #${i} should be of type '${typeText(want)}' but got '${typeText(type)}'`, 'sort_c5')
     })
     const returned = (block.terminator?.operands ?? []).map((operand) => operand.type)
-    if (returned.length !== 1 || !sameType(returned[0], tensorType('bool', []))) fail(`comparator must return bool[], returns ${shortTypes(returned)}`, 'sort_c5')
+    if (returned.length !== 1) fail(`comparator must return single output but got ${returned.length}`, 'sort_c5')
+    if (!sameType(returned[0], tensorType('bool', []))) fail(`comparator must return tensor<i1> but got '${typeText(returned[0])}'`, 'sort_c5')
     return agreeAll(inputs, results, fail, 'sort_c2')
   },
   evaluate: (context) => {

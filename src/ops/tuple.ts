@@ -1,10 +1,11 @@
 import type { Value } from '../ir/module.ts'
 import type { HostTuple } from '../ir/op-definition.ts'
-import { type Type, sameType, shortType } from '../ir/types.ts'
+import { type Type, sameType, shortType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { type Piece, attributeDictionary, form, functional, operandList, parseIntegerList } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp, notDifferentiable } from './define.ts'
+import { needNonNegative } from './inferred-types.ts'
 
 /** ` : tuple<...>`, which also says what the operands are. */
 const tupleType: Piece = {
@@ -44,7 +45,7 @@ export const tupleOp = defineOp({
   infer: ({ operands, results, fail }) => {
     const type: Type = { kind: 'tuple', elements: operands }
     const declared = results?.[0]
-    if (declared && !sameType(declared, type)) fail(`the result is ${shortType(type)}, but ${shortType(declared)} is written`, 'tuple_c1')
+    if (declared && !sameType(declared, type)) fail(`inferred type(s) '${typeText(type)}' are incompatible with return type(s) of operation '${typeText(declared)}'`, 'tuple_c1')
     return [declared ?? type]
   },
   evaluate: ({ operands }) => [{ kind: 'tuple', elements: operands }],
@@ -62,11 +63,12 @@ export const getTupleElementOp = defineOp({
   traits: { operandTypes: 'any' },
   infer: ({ operands: [operand], attributes: { index }, results, fail }) => {
     if (operand.kind !== 'tuple') return fail(`needs a tuple, got ${shortType(operand)}`, 'get_tuple_element_i1')
-    if (index < 0 || index >= operand.elements.length)
-      fail(`index is ${index}, ${shortType(operand)} has ${operand.elements.length} elements`, 'get_tuple_element_c1')
+    needNonNegative('index', index, fail, 'get_tuple_element_c1', 32)
+    if (index >= operand.elements.length)
+      fail(`index ${index} is out of bounds of operand with size ${operand.elements.length}`, 'get_tuple_element_c1')
     const element = operand.elements[index]
     const declared = results?.[0]
-    if (declared && !sameType(declared, element)) fail(`element ${index} is ${shortType(element)}, but ${shortType(declared)} is written`, 'get_tuple_element_c2')
+    if (declared && !sameType(declared, element)) fail(`inferred type(s) '${typeText(element)}' are incompatible with return type(s) of operation '${typeText(declared)}'`, 'get_tuple_element_c2')
     return [element]
   },
   evaluate: ({ operands: [operand], attributes: { index } }) => [(operand as HostTuple).elements[index]],

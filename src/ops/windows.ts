@@ -1,8 +1,9 @@
 import { type WindowAxis, windowCount } from '../host/windows.ts'
-import { OpError } from '../ir/errors.ts'
-import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, shortType } from '../ir/types.ts'
+import { InputError, OpError } from '../ir/errors.ts'
+import type { InferContext, OptionalCodec } from '../ir/op-definition.ts'
+import { DYNAMIC, type TensorType, typeText } from '../ir/types.ts'
 import { captureLocation } from '../trace/frame.ts'
+import * as codec from './codecs.ts'
 
 /** Attributes of ops that move a window over their operand; absent lists stand for ones, absent padding for none. */
 export interface WindowAttributes {
@@ -24,8 +25,20 @@ export const windowOf = (attributes: WindowAttributes): WindowAxis[] =>
     windowDilation: attributes.window_dilations?.[axis] ?? 1,
   }))
 
+/** Padding before and after each axis, a row each. */
+export const paddingRows: OptionalCodec<readonly (readonly number[])[]> = {
+  ...codec.optional(codec.i64Matrix),
+  parse: (attribute) => {
+    const shape = attribute.kind === 'dense' ? attribute.value.type.shape : undefined
+    if (shape && shape.length !== 2) throw new InputError(`expects the shape of padding-attribute to be {N, 2}, but got {${shape.join(', ')}}.`)
+    return codec.i64Matrix.parse(attribute)
+  },
+}
+
 /** Ids of the constraints on a window's attributes; dilations are absent where the op has none. */
 export interface WindowRules {
+  /** What messages call the operand. */
+  readonly operand: 'input' | 'operand'
   readonly rank: string
   readonly size: string
   readonly strideCount: string
@@ -41,21 +54,22 @@ export interface WindowRules {
 export function windowPlaces(operand: TensorType, attributes: WindowAttributes, rules: WindowRules, fail: InferContext<unknown>['fail']): number[] {
   const sizes = attributes.window_dimensions
   const rank = operand.shape.length
-  if (sizes.length !== rank) fail(`window_dimensions [${sizes}] has ${sizes.length} entries, operand ${shortType(operand)} has rank ${rank}`, rules.rank)
-  const positive = (name: string, values: readonly number[] | undefined, countRule: string | undefined, rule: string | undefined) => {
+  if (sizes.length !== rank)
+    fail(`expects window-dimensions size == ${rules.operand} rank, but got window-dimensions size: ${sizes.length} and ${rules.operand === 'input' ? 'input' : 'operand-type'}: '${typeText(operand)}' with rank = ${rank}.`, rules.rank)
+  const positive = (name: string, what: string, values: readonly number[] | undefined, countRule: string | undefined, rule: string | undefined) => {
     if (!values) return
-    if (values.length !== rank) fail(`${name} [${values}] has ${values.length} entries, window_dimensions ${rank}`, countRule)
+    if (values.length !== rank) fail(`expects ${name} to have same dimension-size as size of window dimensions (${rank}), but got: ${values.length}.`, countRule)
     values.forEach((value, axis) => {
-      if (value <= 0) fail(`${name}[${axis}] is ${value}, must be positive`, rule)
+      if (value <= 0) fail(`expects window to have positive ${what} for ${axis}-th window dimension, but got ${value}.`, rule)
     })
   }
   const { padding } = attributes
-  if (padding?.some((row) => row.length !== 2)) fail(`padding must have two columns, low and high, got ${padding.length} rows of ${padding[0].length}`, rules.padding)
-  if (padding && padding.length !== rank) fail(`padding has ${padding.length} rows, window_dimensions ${rank} entries`, rules.padding)
-  positive('window_dimensions', sizes, rules.rank, rules.size)
-  positive('window_strides', attributes.window_strides, rules.strideCount, rules.stride)
-  positive('base_dilations', attributes.base_dilations, rules.baseDilationCount, rules.baseDilation)
-  positive('window_dilations', attributes.window_dilations, rules.windowDilationCount, rules.windowDilation)
+  if (padding?.some((row) => row.length !== 2)) fail(`expects the shape of padding-attribute to be {N, 2}, but got {${padding.length}, ${padding[0].length}}.`, rules.padding)
+  if (padding && padding.length !== rank) fail(`expects padding-entries to have same dimension-size as size of window dimensions (${rank}), but got: ${padding.length}.`, rules.padding)
+  positive('window-dimensions', 'value', sizes, rules.rank, rules.size)
+  positive('window-strides', 'stride', attributes.window_strides, rules.strideCount, rules.stride)
+  positive('base-dilation factors', 'base dilation factor', attributes.base_dilations, rules.baseDilationCount, rules.baseDilation)
+  positive('window-dilation factors', 'window dilation factor', attributes.window_dilations, rules.windowDilationCount, rules.windowDilation)
   return windowOf(attributes).map((axis, i) => (operand.shape[i] === DYNAMIC ? DYNAMIC : windowCount(operand.shape[i], axis)))
 }
 

@@ -1,3 +1,4 @@
+import { algorithmFault, dotAlgorithm } from '../ops/dot-attributes.ts'
 import { token } from './lex.ts'
 import { LocationParser } from './parse-locations.ts'
 
@@ -35,6 +36,7 @@ const forms = new Map([
  */
 export abstract class StructParser extends LocationParser {
   protected override checkDialectAttribute(name: string, opening: number): void {
+    this.#checkRules(name, opening)
     const form = forms.get(name)
     if (!form && name !== 'stablehlo.conv') return
     const after = this.start
@@ -42,6 +44,21 @@ export abstract class StructParser extends LocationParser {
     if (form) this.#struct(form)
     else this.#convolution()
     if (this.start !== after) this.error(`expected '>'`)
+  }
+
+  /** Rules of attributes that hold without their op: what breaks them is where the attribute is. */
+  #checkRules(name: string, opening: number): void {
+    if (name !== 'stablehlo.dot_algorithm' && name !== 'stablehlo.result_accuracy') return
+    const text = `#${name}${this.text.slice(opening, this.previousEnd)}`
+    if (name === 'stablehlo.dot_algorithm') {
+      const algorithm = dotAlgorithm.parse({ kind: 'dialect', text })
+      const fault = algorithm && algorithmFault(algorithm)
+      if (fault) this.errorAt(opening, `${fault.detail} [${fault.rule}]`)
+    } else {
+      const mode = /mode<(DEFAULT|HIGHEST)>/.exec(text)?.[1]
+      const tolerances = [...text.matchAll(/\b(?:atol|rtol|ulps)\s*=\s*([^,>\s]+)/g)].map((match) => Number(match[1]))
+      if (mode && tolerances.some((value) => value !== 0)) this.errorAt(opening, `Invalid tolerances for ResultAccuracyAttr with mode ${mode}, must be all zero.`)
+    }
   }
 
   #struct(form: StructForm): void {

@@ -93,12 +93,24 @@ describe('a case', () => {
 /** Programs of the OpenXLA project, read where they are; they are no part of this repository. */
 const shared = fileURLToPath(new URL('../../../shared/conformance/', import.meta.url))
 
-describe.runIf(existsSync(`${shared}manifest.json`))('a sample of the conformance folder', () => {
-  it('passes', async () => {
-    const cases = (await loadCases(shared)).filter(({ mode, id }, i) => (mode === 'verify_reject' ? id.includes('verify_while') : i % 40 === 0))
-    const failed: string[] = []
-    for (const each of cases) if (!(await runCase(each)).passed) failed.push(each.id)
-    expect(failed).toEqual([])
-    expect(cases.length).toBeGreaterThan(50)
+/** Cases that are refused with another message, each with the reason. Take one out when it is mended. */
+const otherMessages: Readonly<Record<string, string>> = {
+  'negative/ops_stablehlo__591_custom_call_op_with_buffer_type.mlir': 'buffers (memref) are read and printed, what holds of them is not checked',
+  'negative/print_types_invalid__021_precision_invalid_enum_value.mlir': 'upstream names its C++ classes, we name the words that may stand there',
+}
+
+describe.runIf(existsSync(`${shared}manifest.json`))('the conformance folder', () => {
+  it('has its invalid programs refused where and as it says', async () => {
+    const cases = (await loadCases(shared)).filter(({ mode }) => mode === 'verify_reject')
+    const results = await Promise.all(cases.map(async (each) => ({ ...each, ...(await runCase(each)) })))
+    expect(results.filter(({ refused }) => !refused).map(({ id }) => id)).toEqual([])
+    expect(results.filter(({ passed }) => !passed).map(({ id }) => id)).toEqual(Object.keys(otherMessages))
+    expect(results.length).toBeGreaterThan(500)
+  })
+  it('has valid programs accepted, and a sample of them run', async () => {
+    const cases = (await loadCases(shared)).filter(({ mode }, i) => mode === 'verify_accept' || (mode !== 'verify_reject' && i % 40 === 0))
+    const results = await Promise.all(cases.map(async (each) => ({ ...each, ...(await runCase(each)) })))
+    expect(results.filter(({ passed }) => !passed).map(({ id, reason }) => `${id}: ${reason}`)).toEqual([])
+    expect(results.length).toBeGreaterThan(290)
   })
 })

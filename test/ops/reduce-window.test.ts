@@ -133,9 +133,9 @@ describe('reduce_window', () => {
 
   it('says what is wrong', () => {
     expect(traceError((x) => reduceWindowSum(x, [2]), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: the window [2] needs an entry for each of 2 axes"`)
-    expect(traceError((x) => reduceWindowSum(x, [2, 0]), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: window_dimensions[1] is 0, must be positive [reduce_window_c5]"`)
-    expect(traceError((x) => reduceWindowSum(x, [2, 2], { strides: [1, -1] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: window_strides[1] is -1, must be positive [reduce_window_c7]"`)
-    expect(traceError((x) => reduceWindowSum(x, [2, 2], { padding: [[1, 1]] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: padding has 1 rows, window_dimensions 2 entries [reduce_window_c12]"`)
+    expect(traceError((x) => reduceWindowSum(x, [2, 0]), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: expects window to have positive value for 1-th window dimension, but got 0. [reduce_window_c5]"`)
+    expect(traceError((x) => reduceWindowSum(x, [2, 2], { strides: [1, -1] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: expects window to have positive stride for 1-th window dimension, but got -1. [reduce_window_c7]"`)
+    expect(traceError((x) => reduceWindowSum(x, [2, 2], { padding: [[1, 1]] }), f32(4, 4))).toMatchInlineSnapshot(`"reduce_window: expects padding-entries to have same dimension-size as size of window dimensions (2), but got: 1. [reduce_window_c12]"`)
     expect(traceError((x) => reduceWindow(x, scalar(0), [2], (a) => compare(a, a, 'EQ')), f32(4))).toMatchInlineSnapshot(`"reduce_window: The type of reduction-region's parameter at index 0 is different than the corresponding result type: 'tensor<f32>' vs 'tensor<i1>' [reduce_window_c13]"`)
     expect(traceError((x) => grad((t: Tensor) => reduceSum(reduceWindow(t, scalar(1), [2], multiply)))(x), f32(4))).toMatchInlineSnapshot(`"reduce_window: no gradient for this body: it is known for one add, maximum or minimum of the two arguments"`)
     expect(traceError((x) => grad((t: Tensor) => reduceSum(reduceWindowMax(t, [2], { windowDilations: [2] })))(x), f32(4))).toMatchInlineSnapshot(`"reduce_window: no gradient for a maximum or minimum over dilated windows: take the elements apart with slices first"`)

@@ -111,7 +111,7 @@ describe('concatenate', () => {
     expect(runOp((a, b) => stack([a, b], -1), counting([2]), counting([2])).toNested()).toEqual([[1, 1], [2, 2]])
   })
   test('errors', () => {
-    expect(traceError((a, b) => concatenate([a, b], 0), f32(2, 3), f32(2, 4))).toMatchInlineSnapshot(`"concatenate: inputs differ at axis 1: inputs[0] f32[2,3], inputs[1] f32[2,4]; only axis 0 may differ [concatenate_c2]"`)
+    expect(traceError((a, b) => concatenate([a, b], 0), f32(2, 3), f32(2, 4))).toMatchInlineSnapshot(`"concatenate: shapes of operand (0) and (1) are not compatible at non-concat index 1: (2, 3) != (2, 4); only axis 0 may differ [concatenate_c2]"`)
     expect(traceError((a, b) => concatenate([a, b], 0), f32(2, 3), f32(2))).toMatchInlineSnapshot(`"concatenate: inputs differ in rank: (f32[2,3], f32[2]) [concatenate_c2]"`)
     expect(traceError((a, b) => concatenate([a, b], 0), f32(2), tensorType('i32', [2]))).toMatchInlineSnapshot(`"concatenate: inputs differ in element type: (f32[2], i32[2]) [concatenate_c1]"`)
     expect(traceError((a) => concatenate([a], 0), f32())).toMatchInlineSnapshot(`"concatenate: axis 0 is out of range for rank 0"`)

@@ -115,7 +115,7 @@ describe('sort', () => {
   it('says what is wrong', () => {
     expect(traceError((x) => sortAscending(x, 2), f32(2, 3))).toMatchInlineSnapshot(`"sort: axis 2 is out of range for rank 2"`)
     expect(traceError((x, y) => sort([x, y], 0, ([a], [b]) => compare(a, b, 'LT')), f32(2, 3), i32(3, 2))).toMatchInlineSnapshot(`"sort: inputs differ in shape: input 1 is i32[3,2], input 0 is f32[2,3] [sort_c3]"`)
-    expect(traceError((x) => sort(x, 0, (a) => a), f32(2))).toMatchInlineSnapshot(`"sort: comparator must return bool[], returns (f32[]) [sort_c5]"`)
+    expect(traceError((x) => sort(x, 0, (a) => a), f32(2))).toMatchInlineSnapshot(`"sort: comparator must return tensor<i1> but got 'tensor<f32>' [sort_c5]"`)
     expect(traceError(() => sort([], 0, ([a]) => a))).toMatchInlineSnapshot(`"sort: needs at least one tensor [sort_c1]"`)
   })
 })
