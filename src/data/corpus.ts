@@ -35,7 +35,7 @@ const corpusOptionsSchema = z.strictObject({
   extensions: z.array(z.string().min(1)).nonempty().optional(),
   /** `files`: a document per file. `folders`: a document per first-level folder, its files one after another under headings. */
   documents: z.enum(['files', 'folders']).default('files'),
-  /** Longer documents are divided at folders, then files, then lines. */
+  /** Longer documents are divided at folders, then files, then lines. A corpus of one file is divided without it, too. */
   maxDocumentBytes: z.int().min(256).optional(),
   /** Take hidden files and folders, `node_modules` and `__pycache__` too. */
   everything: z.boolean().default(false),
@@ -77,11 +77,16 @@ export function readCorpus(path: string, options: CorpusOptions = {}): Corpus {
     if (group) group.push(file)
     else groups.set(key, [file])
   }
-  return {
-    name: basename(path) || path,
-    documents: [...groups].flatMap(([name, members]) => buildDocuments({ name, group: name, files: members, maxDocumentBytes })),
-    skipped,
-  }
+  const documents = [...groups].flatMap(([name, members]) => buildDocuments({ name, group: name, files: members, maxDocumentBytes: maxDocumentBytes ?? defaultMaximum(files) }))
+  // Pieces of the only file there is can be divided into train and test only if they count as documents of their own.
+  return { name: basename(path) || path, documents: files.length === 1 ? documents.map((piece) => ({ ...piece, group: piece.name })) : documents, skipped }
+}
+
+/** A corpus of one long file is read in pieces, about twenty of them or more: as one document, nothing could be held out of it. */
+function defaultMaximum(files: readonly FoundFile[]): number | undefined {
+  if (files.length > 1) return undefined
+  const [{ sizeBytes }] = files
+  return sizeBytes < 2 ** 16 ? undefined : Math.min(2 ** 20, Math.ceil(sizeBytes / 20))
 }
 
 function noText(

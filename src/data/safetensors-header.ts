@@ -105,7 +105,9 @@ export function decodeHeader(json: Uint8Array, fileBytes: number, path: string):
     if (name === METADATA) {
       const parsed = metadataSchema.safeParse(value)
       if (!parsed.success) throw corrupt(`${METADATA} should map names to texts (${issueText(parsed.error)})`)
-      metadata = parsed.data
+      // Not zod's copy, which leaves out the key `__proto__`.
+      metadata = value as Record<string, string>
+      if (Object.values(metadata).some((text) => typeof text !== 'string')) throw corrupt(`${METADATA} should map names to texts`)
       continue
     }
     const parsed = tensorSchema.safeParse(value)

@@ -48,11 +48,12 @@ export class SafetensorsFile {
   /** Where each tensor stands, by name. */
   readonly tensors: ReadonlyMap<string, TensorEntry>
   readonly metadata: Readonly<Record<string, string>>
-  readonly #file: FileHandle
+  /** For reading a part of a tensor. */
+  readonly file: FileHandle
 
   private constructor(path: string, file: FileHandle, tensors: ReadonlyMap<string, TensorEntry>, metadata: Readonly<Record<string, string>>) {
     this.path = path
-    this.#file = file
+    this.file = file
     this.tensors = tensors
     this.metadata = metadata
   }
@@ -82,25 +83,29 @@ export class SafetensorsFile {
     }
   }
 
+  /** Where a tensor stands. Throws `DataError` `SAFETENSORS_NAME` with the names that there are. */
+  entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name)
+    if (entry) return entry
+    const names = [...this.tensors.keys()]
+    throw new DataError(
+      `${this.path} has no tensor '${name}'; it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`,
+      'SAFETENSORS_NAME',
+      { path: this.path },
+    )
+  }
+
   /** One tensor. Throws `DataError` if there is none of that name, or the file has become shorter. */
   async read(name: string): Promise<HostArray> {
-    const entry = this.tensors.get(name)
-    if (!entry) {
-      const names = [...this.tensors.keys()]
-      throw new DataError(
-        `${this.path} has no tensor '${name}'; it has ${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`,
-        'SAFETENSORS_NAME',
-        { path: this.path },
-      )
-    }
-    const bytes = await readFully(this.#file, entry.begin, entry.end - entry.begin)
+    const entry = this.entry(name)
+    const bytes = await readFully(this.file, entry.begin, entry.end - entry.begin)
     if (bytes.length < entry.end - entry.begin)
       throw new DataError(`${this.path} is cut short: tensor '${name}' needs ${entry.end - entry.begin} bytes, ${bytes.length} are there`, 'SAFETENSORS_TRUNCATED', { path: this.path })
     return HostArray.fromBytes(entry.type, bytes)
   }
 
   async close(): Promise<void> {
-    await this.#file.close()
+    await this.file.close()
   }
 }
 
