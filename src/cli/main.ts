@@ -8,6 +8,7 @@ import { exitCodes, reportError } from './report-error.ts'
 const commands: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
+  corpus: () => import('./corpus.ts'),
   compile: () => import('./compile.ts'),
   run: () => import('./run.ts'),
   check: () => import('./check.ts'),

@@ -41,7 +41,7 @@ export const command = (): Command =>
         'Ctrl-C ends the step, saves a checkpoint and says how to go on (exit code 130); a second Ctrl-C quits at once.',
     )
     .argument('[model]', 'a preset, MODEL:PRESET, or ./file.ts#export; not needed with --resume')
-    .option('--corpus <path>', 'a folder or file of text, or "installed": the sources that the set-up installed', 'installed')
+    .option('--corpus <path>', 'a folder or file of text, a fetched corpus (engram corpus list), or "installed": the sources that the set-up installed', 'installed')
     .option('--extensions <ending...>', 'take files with these endings alone, e.g. --extensions .ml .hl')
     .addOption(new Option('--documents <kind>', 'a document per file, or per first-level folder').choices(['files', 'folders']).default('files'))
     .option('--max-document-tokens <count>', 'read longer documents as several', positiveInteger)

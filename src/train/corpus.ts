@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs'
 import { type Corpus, readCorpus } from '../data/corpus.ts'
+import { DataError } from '../data/errors.ts'
 import { installedSources } from '../data/installed.ts'
+import { fetchedFolder, knownCorpora } from '../data/known-corpora.ts'
 import { type SplitName, splitDocuments } from '../data/split.ts'
 import { type TokenDocument, encodeDocuments } from '../data/token-documents.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
@@ -30,7 +33,17 @@ export function loadTrainingData(config: CorpusConfig, tokenizer: Tokenizer, pro
   }
 }
 
-function openCorpus({ corpus, extensions, documents, maxDocumentBytes, maxTotalBytes }: CorpusConfig, projectRoot: string): Corpus {
+/**
+ * The corpus that a configuration names: `installed`, one that `engram corpus fetch` brought, or a path. A path goes before a name.
+ * Throws `DataError`.
+ */
+export function openCorpus(config: Pick<CorpusConfig, 'corpus' | 'extensions' | 'documents' | 'maxDocumentBytes' | 'maxTotalBytes'>, projectRoot: string): Corpus {
+  const { corpus, extensions, documents, maxDocumentBytes, maxTotalBytes } = config
   if (corpus === 'installed') return installedSources(projectRoot, { maxDocumentBytes, maxTotalBytes })
-  return readCorpus(corpus, { extensions: extensions as [string, ...string[]] | undefined, documents, maxDocumentBytes })
+  const options = { extensions: extensions as [string, ...string[]] | undefined, documents, maxDocumentBytes }
+  const known = knownCorpora.find(({ name }) => name === corpus)
+  if (!known || existsSync(corpus)) return readCorpus(corpus, options)
+  const folder = fetchedFolder(known.name)
+  if (!existsSync(folder)) throw new DataError(`the corpus ${corpus} is not in ${folder}; fetch it first: engram corpus fetch ${corpus}`, 'CORPUS_MISSING', { path: folder })
+  return readCorpus(folder, options)
 }

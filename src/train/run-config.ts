@@ -4,7 +4,7 @@ import { optimizerSchema } from './optimizers/registry.ts'
 
 /** Where text comes from and how it is cut. */
 export const corpusConfigSchema = z.strictObject({
-  /** A folder or file of text; `installed` are the sources that the set-up itself installed. */
+  /** A folder or file of text, or a name: `installed` (the sources that the set-up itself installed), or what `engram corpus fetch` brought. */
   corpus: z.string().min(1).default('installed'),
   /** File endings to take; all text files without it. */
   extensions: z.array(z.string().min(1)).min(1).optional(),

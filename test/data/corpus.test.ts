@@ -28,6 +28,17 @@ describe('readCorpus', () => {
     expect(contents(readCorpus(join(folder, 'one.txt')))).toEqual({ 'one.txt': 'alone' })
   })
 
+  test('takes one long file in pieces, each a document that may be held out', () => {
+    const folder = temporaryFolder({ 'set.mm': 'a line of a long file\n'.repeat(5000), 'short.txt': 'x'.repeat(2 ** 16 - 1) })
+    const { documents } = readCorpus(join(folder, 'set.mm'))
+    expect(documents.length).toBe(20)
+    expect(new Set(documents.map(({ group }) => group)).size).toBe(20)
+    expect(documents.map((piece) => text(piece.read())).join('')).toBe('a line of a long file\n'.repeat(5000))
+    expect(readCorpus(join(folder, 'short.txt')).documents.length).toBe(1)
+    // Beside another file it is one document.
+    expect(readCorpus(folder).documents.length).toBe(2)
+  })
+
   test('follows links, and ends where they loop', () => {
     const folder = temporaryFolder({ 'a/x.txt': 'x', 'other/y.txt': 'y' })
     symlinkSync('..', join(folder, 'a', 'up'))

@@ -1,0 +1,104 @@
+import { Command, Option } from 'commander'
+import type { CorpusStatistics } from '../data/corpus.ts'
+import { jsonOption, positiveInteger } from './options.ts'
+
+export const command = (): Command =>
+  new Command('corpus')
+    .summary('fetch corpora of long documents, and look at any')
+    .description('Fetches corpora with references over long ranges, and tells what a folder of text has in it.')
+    .addCommand(fetchCommand())
+    .addCommand(listCommand())
+    .addCommand(statsCommand())
+
+const folderOption = (): Option => new Option('--folder <path>', 'where corpora lie').default('corpora')
+
+const fetchCommand = (): Command =>
+  new Command('fetch')
+    .summary('download a corpus')
+    .description('Downloads a Debian package with apt-get (no root needed), keeps its text, and checks the number of files and bytes.')
+    .argument('<name>', 'hol-light, go, metamath; or installed, which is there already')
+    .addOption(folderOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  engram corpus fetch hol-light\n  engram train small --corpus hol-light')
+    .action(async (name: string, options: { folder: string; json?: boolean }) => {
+      if (name === 'installed') {
+        process.stdout.write(options.json ? `${JSON.stringify({ name, fetched: false })}\n` : 'installed: the sources that the set-up installed are there already (--corpus installed)\n')
+        return
+      }
+      const { knownCorpus } = await import('../data/known-corpora.ts')
+      const { fetchCorpus } = await import('../data/fetch-corpus.ts')
+      const controller = new AbortController()
+      const onSignal = (): void => controller.abort()
+      process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+      try {
+        const result = await fetchCorpus(knownCorpus(name), { folder: options.folder, signal: controller.signal, onStep: (text) => process.stderr.write(`${text} ...\n`) })
+        if (result.differs !== undefined) process.stderr.write(`engram: warning: ${result.differs}\n`)
+        const facts = `${result.files} files, ${(result.bytes / 1e6).toFixed(1)} MB (${result.package} ${result.version})`
+        process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${result.path}: ${facts}${result.fetched ? '' : ', there already'}\ntrain on it: engram train small --corpus ${name}\n`)
+      } finally {
+        process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+      }
+    })
+
+const listCommand = (): Command =>
+  new Command('list')
+    .summary('corpora that can be fetched')
+    .description('Lists the corpora that can be fetched, and which of them are there.')
+    .addOption(folderOption())
+    .addOption(jsonOption())
+    .action(async (options: { folder: string; json?: boolean }) => {
+      const { fetchedFolder, knownCorpora } = await import('../data/known-corpora.ts')
+      const { readNote } = await import('../data/fetch-corpus.ts')
+      const rows = knownCorpora.map(({ name, title, files, bytes, debianPackage }) => ({ name, title, files, bytes, package: debianPackage, there: readNote(fetchedFolder(name, options.folder)) !== undefined }))
+      if (options.json) process.stdout.write(`${JSON.stringify({ corpora: rows })}\n`)
+      else for (const row of rows) process.stdout.write(`${row.name.padEnd(10)} ${row.there ? 'there' : '-    '}  ${(row.bytes / 1e6).toFixed(1).padStart(5)} MB  ${String(row.files).padStart(5)} files  ${row.title}\n`)
+    })
+
+interface StatsOptions {
+  readonly extensions?: [string, ...string[]]
+  readonly documents: 'files' | 'folders'
+  readonly maxDocumentBytes?: number
+  readonly json?: boolean
+}
+
+const statsCommand = (): Command =>
+  new Command('stats')
+    .summary('documents, bytes and a histogram of lengths')
+    .description('Reads a corpus as a training run would, and tells how many documents it has and how long they are.')
+    .argument('<corpus>', 'a folder or file of text, a fetched corpus, or "installed"')
+    .option('--extensions <ending...>', 'take files with these endings alone')
+    .addOption(new Option('--documents <kind>', 'a document per file, or per first-level folder').choices(['files', 'folders']).default('files'))
+    .option('--max-document-bytes <count>', 'divide longer documents', positiveInteger)
+    .addOption(jsonOption())
+    .action(async (corpus: string, options: StatsOptions) => {
+      const { openCorpus } = await import('../train/corpus.ts')
+      const { corpusStatistics } = await import('../data/corpus.ts')
+      const { packageRoot } = await import('../runner/python.ts')
+      const opened = openCorpus({ ...options, corpus }, packageRoot)
+      const statistics = corpusStatistics(opened.documents)
+      process.stdout.write(options.json ? `${JSON.stringify({ corpus: opened.name, ...statistics, skipped: opened.skipped })}\n` : statisticsText(opened.name, statistics, opened.skipped))
+    })
+
+function statisticsText(name: string, statistics: CorpusStatistics, skipped: Readonly<Record<string, number>>): string {
+  const { documents, bytes, shortest, median, longest, histogram } = statistics
+  const most = Math.max(...histogram.map((bin) => bin.bytes), 1)
+  const rows = histogram.map(({ from, to, documents: count, bytes: size }) => {
+    const range = `${sizeText(from)} to ${sizeText(to)}`
+    return `  ${range.padStart(18)}  ${String(count).padStart(6)} documents  ${sizeText(size).padStart(8)}  ${'#'.repeat(Math.round((40 * size) / most))}`
+  })
+  const left = Object.entries(skipped).filter(([, count]) => count > 0).map(([reason, count]) => `${count} ${reason}`)
+  return [
+    `${name}: ${documents.toLocaleString('en')} documents, ${bytes.toLocaleString('en')} bytes`,
+    `shortest ${sizeText(shortest)}, median ${sizeText(median)}, longest ${sizeText(longest)}`,
+    ...rows,
+    ...(left.length ? [`left out: ${left.join(', ')}`] : []),
+    '',
+  ].join('\n')
+}
+
+function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  return bytes < 1024 ** 2 ? `${round(bytes / 1024)} KiB` : `${round(bytes / 1024 ** 2)} MiB`
+}
+
+const round = (value: number): string => (value < 10 ? value.toFixed(1).replace(/\.0$/, '') : value.toFixed(0))
