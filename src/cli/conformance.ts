@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { ConformanceCase, ConformanceMode } from './conformance-cases.ts'
 import type { CaseResult } from './conformance-run.ts'
 import { jsonOption } from './options.ts'
+import { ProgressLine } from './progress-line.ts'
 import { exitCodes } from './report-error.ts'
 
 interface Tally {
@@ -49,7 +50,8 @@ async function runAll(cases: readonly ConformanceCase[], runCase: (each: Conform
   const modes: Partial<Record<ConformanceMode, Tally>> = {}
   const ops: Record<string, Tally> = {}
   const reasons: Record<string, string> = {}
-  const progress = new Progress(cases.length)
+  const progress = new ProgressLine()
+  let done = 0
   for (const each of cases) {
     const result = await runCase(each)
     const tally = (modes[each.mode] ??= { total: 0, passed: 0 })
@@ -63,41 +65,11 @@ async function runAll(cases: readonly ConformanceCase[], runCase: (each: Conform
       tally.messages = tally.passed
     }
     if (!result.passed) reasons[each.id] = result.reason ?? ''
-    progress.step(each.id, result.passed)
+    progress.show(`${++done}/${cases.length} cases, ${Object.keys(reasons).length} failed  ${each.id}`)
   }
   const shares = Object.values(ops).map(({ passed, total }) => passed / total)
   const byOp = shares.reduce((sum, share) => sum + share, 0) / shares.length
   return { modes, byOp, ops, failed: Object.keys(reasons), reasons, seconds: progress.end() }
-}
-
-/** What is done so far, on stderr: one line that is written over on a terminal, otherwise a line now and then. */
-class Progress {
-  readonly #total: number
-  readonly #begin = performance.now()
-  readonly #live = process.stderr.isTTY
-  #done = 0
-  #failed = 0
-  #shown = 0
-
-  constructor(total: number) {
-    this.#total = total
-  }
-
-  step(id: string, passed: boolean): void {
-    this.#done++
-    if (!passed) this.#failed++
-    const now = performance.now()
-    if (now - this.#shown < (this.#live ? 100 : 5000)) return
-    this.#shown = now
-    const line = `${this.#done}/${this.#total} cases, ${this.#failed} failed  ${id}`
-    process.stderr.write(this.#live ? `\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`)
-  }
-
-  /** Seconds that it took. */
-  end(): number {
-    if (this.#live) process.stderr.write('\r\x1b[2K')
-    return Math.round((performance.now() - this.#begin) / 100) / 10
-  }
 }
 
 function reportText({ modes, byOp, failed, reasons, seconds }: Report): string {

@@ -9,9 +9,9 @@ import { loadTrainingData } from '../train/corpus.ts'
 import { type RunConfigInput, checkRunConfig } from '../train/run-config.ts'
 import { type RunFolder, type SavedConfig, appendMetrics, assertNewRun, createRunFolder, openRunFolder, rewindMetrics, runFolder, saveConfig } from '../train/run-folder.ts'
 import { type RunResult, type TrainListener, Trainer } from '../train/trainer.ts'
+import { interruption } from './interruption.ts'
 import { type NamedModel, loadModel } from './model-reference.ts'
 import { evaluationLine, reportLine } from './progress.ts'
-import { exitCodes } from './report-error.ts'
 import { writeRunReport } from './run-report.ts'
 import { packageVersion } from './version.ts'
 
@@ -48,7 +48,7 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
   const tokenizer = byteTokenizer()
   const data = loadTrainingData(run.data, tokenizer, packageRoot)
   const session = await startSession(backend)
-  const stop = interruption(folder)
+  const stop = interruption(`the step under way ends, then the state is saved in ${resolve(folder.checkpoints)}`)
   try {
     const trainer = await Trainer.create(session, {
       ...named,
@@ -111,23 +111,4 @@ async function adviseResume(error: unknown, folder: RunFolder): Promise<void> {
   if (!(error instanceof Error) || (error as { hint?: unknown }).hint !== undefined) return
   const checkpoint = await findCheckpoint(folder.path).catch(() => undefined)
   if (checkpoint !== undefined) Object.assign(error, { hint: `go on from ${checkpoint}: engram train --resume ${folder.path}` })
-}
-
-/** The first Ctrl-C aborts the signal, the second ends the process. */
-function interruption(folder: RunFolder): { signal: AbortSignal; forget(): void } {
-  const controller = new AbortController()
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted)
-    process.stderr.write(`engram: interrupted: the step under way ends, then the state is saved in ${resolve(folder.checkpoints)} (again: quit at once)\n`)
-    controller.abort()
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return {
-    signal: controller.signal,
-    forget: () => {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
-    },
-  }
 }
