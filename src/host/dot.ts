@@ -14,7 +14,7 @@ export interface DotAxes {
 
 /**
  * Contracts two arrays: the result has the batching axes, then the free axes of `lhs`, then those of `rhs`. Batch by batch both sides
- * are packed into dense panels of double precision, `[m, k]` and `[n, k]`, and multiplied there, so that a result is rounded once. Short
+ * are packed into dense panels of double precision and multiplied there, so that a result is rounded once. Short
  * sums in f32 are rounded at every step instead.
  */
 export function dotArrays(lhs: HostArray, rhs: HostArray, axes: DotAxes, type: TensorType): HostArray {
@@ -29,12 +29,12 @@ export function dotArrays(lhs: HostArray, rhs: HostArray, axes: DotAxes, type: T
   else if (k <= shortSum && (type.dtype === 'f32' || type.dtype === 'c64')) dotStepwise(left, right, m, n, k, info.kind === 'complex', out as Float32Array)
   else if (info.kind === 'complex') dotComplex(left, right, m, n, k, out as Float64Array)
   else {
-    const a = new Float64Array(m * k)
-    const b = new Float64Array(n * k)
+    const a = new Float64Array(wholeTiles(m, leftTile) * k)
+    const b = new Float64Array(wholeTiles(n, rightTile) * k)
     const c = new Float64Array(m * n)
     for (let batch = 0; batch < left.batches.length; batch++) {
-      left.pack(batch, a)
-      right.pack(batch, b)
+      left.pack(batch, a, leftTile)
+      right.pack(batch, b, rightTile)
       multiplyPanels(a, b, m, n, k, c)
       if (info.kind === 'bool') for (let i = 0; i < c.length; i++) out[batch * c.length + i] = c[i] ? 1 : 0
       else (out as Float64Array).set(c, batch * c.length)
@@ -55,8 +55,8 @@ function dotStepwise(left: Side, right: Side, m: number, n: number, k: number, c
   const panels = (rows: number): Float64Array[] => (complex ? [new Float64Array(rows * k), new Float64Array(rows * k)] : [new Float64Array(rows * k)])
   const [a, b] = [panels(m), panels(n)]
   for (let batch = 0, next = 0; batch < left.batches.length; batch++) {
-    a.forEach((panel, part) => left.pack(batch, panel, complex ? (part as 0 | 1) : undefined))
-    b.forEach((panel, part) => right.pack(batch, panel, complex ? (part as 0 | 1) : undefined))
+    a.forEach((panel, part) => left.pack(batch, panel, 1, complex ? (part as 0 | 1) : undefined))
+    b.forEach((panel, part) => right.pack(batch, panel, 1, complex ? (part as 0 | 1) : undefined))
     const [ar, ai] = a
     const [br, bi] = b
     for (let i = 0; i < m; i++)
@@ -91,12 +91,15 @@ class Side {
     this.free = offsetsOf(shape, shape.map((_, axis) => axis).filter((axis) => !batching.includes(axis) && !contracting.includes(axis)))
   }
 
-  /** Copies a batch to `panel[free, contracted]`; `part` 0 or 1 takes the real or imaginary parts of complex elements. */
-  pack(batch: number, panel: Float64Array, part?: 0 | 1): void {
+  /**
+   * Copies a batch to `panel[free / tile, contracted, tile]`: `tile` rows side by side, so that a loop over contracted positions reads
+   * them as they lie. `part` 0 or 1 takes the real or imaginary parts of complex elements.
+   */
+  pack(batch: number, panel: Float64Array, tile: number, part?: 0 | 1): void {
     const start = this.batches[batch]
-    if (part !== undefined) packStrided(this.data as Float64Array, start, this.free, this.contracted, panel, 2, part)
-    else if (this.data instanceof Float32Array) packFloats(this.data, start, this.free, this.contracted, panel)
-    else packStrided(this.data as Float64Array, start, this.free, this.contracted, panel, 1, 0)
+    if (part !== undefined) packStrided(this.data as Float64Array, start, this.free, this.contracted, panel, tile, 2, part)
+    else if (this.data instanceof Float32Array) packFloats(this.data, start, this.free, this.contracted, panel, tile)
+    else packStrided(this.data as Float64Array, start, this.free, this.contracted, panel, tile, 1, 0)
   }
 }
 
@@ -117,51 +120,53 @@ function offsetsOf(shape: readonly number[], axes: readonly number[]): Int32Arra
 }
 
 /** The f32 case apart from the others, so that the engine compiles it for that store alone. */
-function packFloats(data: Float32Array, start: number, rows: Int32Array, columns: Int32Array, panel: Float64Array): void {
+function packFloats(data: Float32Array, start: number, rows: Int32Array, columns: Int32Array, panel: Float64Array, tile: number): void {
   const k = columns.length
-  if (columns.every((offset, j) => offset === j)) {
-    for (let i = 0; i < rows.length; i++) {
-      const from = start + rows[i]
-      panel.set(data.subarray(from, from + k), i * k)
+  for (let first = 0; first < rows.length; first += tile) {
+    const lanes = Math.min(tile, rows.length - first)
+    for (let lane = 0; lane < lanes; lane++) {
+      const from = start + rows[first + lane]
+      for (let j = 0, p = first * k + lane; j < k; j++, p += tile) panel[p] = data[from + columns[j]]
     }
-    return
-  }
-  for (let j = 0; j < k; j++) {
-    const from = start + columns[j]
-    for (let i = 0, p = j; i < rows.length; i++, p += k) panel[p] = data[from + rows[i]]
   }
 }
 
-function packStrided(data: Float64Array, start: number, rows: Int32Array, columns: Int32Array, panel: Float64Array, width: number, part: number): void {
+/** `stride` elements of the store to one of the panel, of which the one at `part` is taken. */
+function packStrided(data: Float64Array, start: number, rows: Int32Array, columns: Int32Array, panel: Float64Array, tile: number, stride: number, part: number): void {
   const k = columns.length
-  for (let i = 0, p = 0; i < rows.length; i++) {
-    const from = start + rows[i]
-    for (let j = 0; j < k; j++) panel[p++] = data[(from + columns[j]) * width + part]
+  for (let first = 0; first < rows.length; first += tile) {
+    const lanes = Math.min(tile, rows.length - first)
+    for (let lane = 0; lane < lanes; lane++) {
+      const from = start + rows[first + lane]
+      for (let j = 0, p = first * k + lane; j < k; j++, p += tile) panel[p] = data[(from + columns[j]) * stride + part]
+    }
   }
 }
 
-/** Rows of `b` that are kept in the cache while all rows of `a` pass. */
+/** Rows of a tile of sums on either side: 2 x 4 sums and what they are made of fit the registers. */
+const [leftTile, rightTile] = [2, 4]
+const wholeTiles = (rows: number, tile: number): number => Math.ceil(rows / tile) * tile
+
+/** Elements of the right side that are kept in the cache while all rows of the left pass. */
 const cachedElements = 1 << 15
 
-/** `c[m, n] = a[m, k] b[n, k]^T`. Tiles of 2 x 4 sums are held in registers. */
+/** `c[m, n] = a[m, k] b[n, k]^T`, of panels in tiles of `leftTile` and `rightTile` rows; what fills up the last tile has no meaning. */
 function multiplyPanels(a: Float64Array, b: Float64Array, m: number, n: number, k: number, c: Float64Array): void {
-  const tile = Math.max(4, Math.floor(cachedElements / Math.max(1, k)) & ~3)
-  for (let first = 0; first < n; first += tile) {
-    const last = Math.min(n, first + tile)
-    let i = 0
-    for (; i + 2 <= m; i += 2) {
-      let j = first
-      for (; j + 4 <= last; j += 4) tile2x4(a, b, i, j, n, k, c)
-      for (; j < last; j++) {
-        c[i * n + j] = dotRow(a, b, i, j, k)
-        c[(i + 1) * n + j] = dotRow(a, b, i + 1, j, k)
+  const block = Math.max(1, Math.floor(cachedElements / Math.max(1, k * rightTile))) * rightTile
+  const sums = new Float64Array(leftTile * rightTile)
+  for (let first = 0; first < n; first += block) {
+    const last = Math.min(n, first + block)
+    for (let i = 0; i < m; i += leftTile)
+      for (let j = first; j < last; j += rightTile) {
+        multiplyTile(a, b, i * k, j * k, k, sums)
+        const rows = Math.min(leftTile, m - i)
+        const columns = Math.min(rightTile, n - j)
+        for (let r = 0; r < rows; r++) for (let s = 0; s < columns; s++) c[(i + r) * n + j + s] = sums[r * rightTile + s]
       }
-    }
-    if (i < m) for (let j = first; j < last; j++) c[i * n + j] = dotRow(a, b, i, j, k)
   }
 }
 
-function tile2x4(a: Float64Array, b: Float64Array, i: number, j: number, n: number, k: number, c: Float64Array): void {
+function multiplyTile(a: Float64Array, b: Float64Array, p: number, q: number, k: number, sums: Float64Array): void {
   let c00 = 0
   let c01 = 0
   let c02 = 0
@@ -170,56 +175,43 @@ function tile2x4(a: Float64Array, b: Float64Array, i: number, j: number, n: numb
   let c11 = 0
   let c12 = 0
   let c13 = 0
-  let p0 = i * k
-  let p1 = p0 + k
-  let q0 = j * k
-  let q1 = q0 + k
-  let q2 = q1 + k
-  let q3 = q2 + k
   for (let s = 0; s < k; s++) {
-    const a0 = a[p0++]
-    const a1 = a[p1++]
-    const b0 = b[q0++]
-    const b1 = b[q1++]
+    const a0 = a[p]
+    const a1 = a[p + 1]
+    const b0 = b[q]
+    const b1 = b[q + 1]
     c00 += a0 * b0
     c10 += a1 * b0
     c01 += a0 * b1
     c11 += a1 * b1
-    const b2 = b[q2++]
-    const b3 = b[q3++]
+    const b2 = b[q + 2]
+    const b3 = b[q + 3]
     c02 += a0 * b2
     c12 += a1 * b2
     c03 += a0 * b3
     c13 += a1 * b3
+    p += 2
+    q += 4
   }
-  let o = i * n + j
-  c[o] = c00
-  c[o + 1] = c01
-  c[o + 2] = c02
-  c[o + 3] = c03
-  o += n
-  c[o] = c10
-  c[o + 1] = c11
-  c[o + 2] = c12
-  c[o + 3] = c13
-}
-
-function dotRow(a: Float64Array, b: Float64Array, i: number, j: number, k: number): number {
-  let sum = 0
-  let p = i * k
-  let q = j * k
-  for (let s = 0; s < k; s++) sum += a[p++] * b[q++]
-  return sum
+  sums[0] = c00
+  sums[1] = c01
+  sums[2] = c02
+  sums[3] = c03
+  sums[4] = c10
+  sums[5] = c11
+  sums[6] = c12
+  sums[7] = c13
 }
 
 function dotComplex(left: Side, right: Side, m: number, n: number, k: number, out: Float64Array): void {
-  const [ar, ai, br, bi] = [m, m, n, n].map((rows) => new Float64Array(rows * k))
+  const [ar, ai] = [0, 1].map(() => new Float64Array(wholeTiles(m, leftTile) * k))
+  const [br, bi] = [0, 1].map(() => new Float64Array(wholeTiles(n, rightTile) * k))
   const [rr, ii, ri, ir] = [0, 1, 2, 3].map(() => new Float64Array(m * n))
   for (let batch = 0, next = 0; batch < left.batches.length; batch++) {
-    left.pack(batch, ar, 0)
-    left.pack(batch, ai, 1)
-    right.pack(batch, br, 0)
-    right.pack(batch, bi, 1)
+    left.pack(batch, ar, leftTile, 0)
+    left.pack(batch, ai, leftTile, 1)
+    right.pack(batch, br, rightTile, 0)
+    right.pack(batch, bi, rightTile, 1)
     multiplyPanels(ar, br, m, n, k, rr)
     multiplyPanels(ai, bi, m, n, k, ii)
     multiplyPanels(ar, bi, m, n, k, ri)
@@ -236,8 +228,8 @@ function dotIntegers(left: Side, right: Side, m: number, n: number, k: number, t
   const a = new Float64Array(m * k)
   const b = new Float64Array(n * k)
   for (let batch = 0, next = 0; batch < left.batches.length; batch++) {
-    left.pack(batch, a)
-    right.pack(batch, b)
+    left.pack(batch, a, 1)
+    right.pack(batch, b, 1)
     for (let i = 0; i < m; i++)
       for (let j = 0; j < n; j++) {
         let sum = 0

@@ -2,6 +2,7 @@ import { type DType, dtypes } from '../ir/dtypes.ts'
 import { roundFloat } from '../ir/float-bits.ts'
 import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
 import { type TensorType, elementCount } from '../ir/types.ts'
+import type { FloatLoop } from './float-loops.ts'
 
 /**
  * Exact arithmetic on host arrays: each element is computed in double precision (or in integers) and rounded once to the
@@ -22,6 +23,8 @@ export interface UnaryScalars {
   readonly complex?: (re: number, im: number, out: ComplexOut) => void
 }
 export interface BinaryScalars {
+  /** All elements of two float stores at once, for ops that are worth a loop of their own; the same as `float` element by element. */
+  readonly floats?: FloatLoop
   readonly float?: (a: number, b: number) => number
   readonly integer?: (a: number, b: number, bits: number, signed: boolean) => number
   readonly bigint?: (a: bigint, b: bigint, signed: boolean) => bigint
@@ -101,11 +104,14 @@ export function mapBinary(scalars: BinaryScalars, lhs: HostArray, rhs: HostArray
   const b = rhs.data
   switch (info.kind) {
     case 'float': {
-      const f = need(scalars.float, dtype)
       const x = a as Float32Array
       const y = b as Float32Array
       const z = out as Float32Array
-      for (let i = 0; i < count; i++) z[i] = f(x[i], y[i])
+      if (scalars.floats) scalars.floats(x, y, z)
+      else {
+        const f = need(scalars.float, dtype)
+        for (let i = 0; i < count; i++) z[i] = f(x[i], y[i])
+      }
       if (dtypes[type.dtype].kind === 'float') roundStore(type.dtype, out)
       break
     }

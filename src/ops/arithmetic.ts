@@ -1,4 +1,5 @@
 import { complexDivide, complexMultiply } from '../host/complex.ts'
+import { addFloats, divideFloats, multiplyFloats, subtractFloats } from '../host/float-loops.ts'
 import { binaryBuilder, binaryOp, numericKinds, unaryBuilder, unaryOp } from './elementwise.ts'
 import { checkAdded } from './quantized-rules.ts'
 
@@ -26,6 +27,7 @@ export const addOp = binaryOp('add', {
   commutative: true,
   scalars: {
     float: (a, b) => a + b,
+    floats: addFloats,
     integer: (a, b) => a + b,
     bigint: (a, b) => a + b,
     bool: (a, b) => a | b,
@@ -43,6 +45,7 @@ export const subtractOp = binaryOp('subtract', {
   kinds: numericKinds,
   scalars: {
     float: (a, b) => a - b,
+    floats: subtractFloats,
     integer: (a, b) => a - b,
     bigint: (a, b) => a - b,
     complex: (a, b, c, d, out) => {
@@ -60,6 +63,7 @@ export const multiplyOp = binaryOp('multiply', {
   commutative: true,
   scalars: {
     float: (a, b) => a * b,
+    floats: multiplyFloats,
     integer: (a, b) => Math.imul(a, b),
     bigint: (a, b) => a * b,
     bool: (a, b) => a & b,
@@ -77,6 +81,7 @@ export const divideOp = binaryOp('divide', {
   kinds: numericKinds,
   scalars: {
     float: (a, b) => a / b,
+    floats: divideFloats,
     // By zero: -1 (all bits set), as XLA; the smallest signed value by -1 wraps to itself.
     integer: (a, b) => (b === 0 ? -1 : Math.trunc(a / b)),
     bigint: (a, b) => (b === 0n ? -1n : a / b),
