@@ -1,9 +1,9 @@
 import { dictionaryText } from '../ir/attributes.ts'
-import { type Block, type DiscardableAttributes, type Func, type Module, Operation, type Value, isDeclaration } from '../ir/module.ts'
+import { type Block, type DiscardableAttributes, type Func, type Module, type Operation, type Value, isDeclaration } from '../ir/module.ts'
 import type { AttributeCodec } from '../ir/op-definition.ts'
 import { shortType, sameType, typeText } from '../ir/types.ts'
 import { alignSequences } from './align.ts'
-import { printOperation } from './print.ts'
+import { ComparedNames, type DifferencePlace, type OperationPair, differenceLines, differencePlaces, shortened } from './difference-lines.ts'
 
 /**
  * Whether two modules are the same program, and what differs if not. Structure counts: ops in order, attributes, types, which value
@@ -17,12 +17,18 @@ export interface ModuleDifference {
   readonly function: string | undefined
   /** With its dialect: `stablehlo.add`; absent for `signature`. */
   readonly op: string | undefined
+  /** The op of the first module that `op` stands for, if it is another. */
+  readonly replaced: string | undefined
   /** The scopes that the op was built in: `layer3/attention`; empty at top level or if the text does not say. */
   readonly scope: string
-  /** Where it stands in the second module, or in the first if it was removed: `a.mlir:7:3`. */
+  /** Where it stands in the second module: `b.mlir:7:3`; absent if it was removed. */
   readonly place: string | undefined
+  /** Where it stands in the first module; absent if it was added. */
+  readonly placeBefore: string | undefined
   /** What differs, a line each. */
   readonly details: readonly string[]
+  /** The op in both modules, with a few unchanged ones around it: lines that begin with `- `, `+ ` or two spaces. */
+  readonly lines: readonly string[]
 }
 
 export interface DiffOptions {
@@ -31,35 +37,58 @@ export interface DiffOptions {
 }
 
 /** Whether two modules are the same program. */
-export const sameModule = (a: Module, b: Module): boolean => diffModules(a, b, { limit: 1 }).length === 0
+export const sameModule = (a: Module, b: Module): boolean => {
+  const comparison = new Comparison(1)
+  comparison.modules(a, b)
+  return comparison.found.length === 0
+}
 
 /** What it takes to get from module `a` to module `b`, in order; empty if they are the same program. */
 export function diffModules(a: Module, b: Module, options: DiffOptions = {}): ModuleDifference[] {
   const comparison = new Comparison(options.limit ?? 1000)
   comparison.modules(a, b)
-  return comparison.found
+  if (comparison.found.length === 0) return []
+  const names = new ComparedNames(a, b, comparison.same)
+  return comparison.found.map(({ details, at, ...difference }) => ({ ...difference, details: details(names), lines: at ? differenceLines(at, names) : [] }))
 }
 
-/** The differences as text for people: a heading that names function, op and scope, then lines that begin with - and +. */
-export function differencesText(differences: readonly ModuleDifference[]): string {
+export interface DifferencesTextOptions {
+  /** Places in files below this folder are shown relative to it. */
+  readonly folder?: string
+}
+
+/**
+ * The differences as text for people: a heading that names function, op, scope and place, what differs, then the op in both modules between
+ * the ops around it.
+ */
+export function differencesText(differences: readonly ModuleDifference[], options: DifferencesTextOptions = {}): string {
   return differences
-    .map(({ kind, function: func, op, scope, place, details }) => {
-      const what = op === undefined ? 'differs' : kind === 'changed' ? `${op} differs` : `${op} was ${kind}`
-      const heading = `${func ?? 'module'}: ${what}${scope ? ` in ${scope}` : ''}${place ? ` (${place})` : ''}`
-      return `${heading}\n${details.map((detail) => `  ${detail}\n`).join('')}`
-    })
+    .map((difference) => [heading(difference, options), ...difference.details.map((detail) => `  ${detail}`), ...difference.lines.map((line) => `  ${line}`)].join('\n') + '\n')
     .join('\n')
+}
+
+function heading({ kind, function: func, op, replaced, scope, place, placeBefore }: ModuleDifference, { folder }: DifferencesTextOptions): string {
+  const what = op === undefined ? 'differs' : replaced !== undefined ? `${replaced} became ${op}` : kind === 'changed' ? `${op} differs` : `${op} was ${kind}`
+  const shown = (text: string): string => (folder && text.startsWith(`${folder}/`) ? text.slice(folder.length + 1) : text)
+  const places = [...(place ? [shown(place)] : []), ...(placeBefore && placeBefore !== place ? [place ? `was ${shown(placeBefore)}` : shown(placeBefore)] : [])]
+  return `${func ?? 'module'}: ${what}${scope ? ` in ${scope}` : ''}${places.length ? ` (${places.join(', ')})` : ''}`
 }
 
 /** An attribute that is there as text, by name. */
 type AttributeTexts = ReadonlyMap<string, string>
 
+/** A difference before it is written down: names are known only once everything was compared. */
+type Finding = Omit<ModuleDifference, 'details' | 'lines'> & {
+  readonly details: (names: ComparedNames) => readonly string[]
+  at: DifferencePlace | undefined
+}
+
 class Comparison {
-  readonly found: ModuleDifference[] = []
+  readonly found: Finding[] = []
+  /** Values of the second module by those of the first that they stand for. */
+  readonly same = new Map<Value, Value>()
   readonly #limit: number
   #func: string | undefined
-  /** Values of the second module by those of the first that they stand for. */
-  #same = new Map<Value, Value>()
 
   constructor(limit: number) {
     this.#limit = limit
@@ -69,12 +98,9 @@ class Comparison {
     return this.found.length >= this.#limit
   }
 
-  #add(difference: Omit<ModuleDifference, 'function'>): void {
-    if (!this.#full) this.found.push({ ...difference, function: this.#func })
-  }
-
   #signature(details: readonly string[]): void {
-    if (details.length) this.#add({ kind: 'signature', op: undefined, scope: '', place: undefined, details })
+    if (details.length === 0 || this.#full) return
+    this.found.push({ kind: 'signature', function: this.#func, op: undefined, replaced: undefined, scope: '', place: undefined, placeBefore: undefined, details: () => details, at: undefined })
   }
 
   modules(a: Module, b: Module): void {
@@ -104,38 +130,61 @@ class Comparison {
   #functions(a: Func, b: Func): void {
     this.#signature([
       ...unequal('visibility', a.visibility, b.visibility),
-      ...unequal('arguments', argumentsText(a), argumentsText(b)),
-      ...unequal('results', resultsText(a), resultsText(b)),
+      ...unequalLists('argument', argumentTexts(a), argumentTexts(b)),
+      ...unequalLists('result', resultTexts(a), resultTexts(b)),
       ...unequalAttributes(a.discardable, b.discardable),
       ...unequal('body', isDeclaration(a) ? 'none' : 'some', isDeclaration(b) ? 'none' : 'some'),
     ])
-    this.#same = new Map()
     this.#blocks(a.block, b.block)
   }
 
   #blocks(a: Block, b: Block): void {
     if (this.#full) return
-    a.arguments.forEach((argument, i) => {
-      if (i < b.arguments.length) this.#same.set(argument, b.arguments[i])
+    for (const [before, after] of alignedLists(a.arguments, b.arguments, ({ type }) => typeText(type))) if (before && after) this.same.set(before, after)
+    const pairs = withReplacements(alignSequences(a.operations, b.operations, operationKey, nameKey))
+    const differing: { at: number; finding: Finding }[] = []
+    for (let at = 0; at < pairs.length && !this.#full; at++) {
+      const finding = this.#pair(...pairs[at])
+      if (finding) differing.push({ at, finding })
+    }
+    differencePlaces(pairs, differing.map(({ at }) => at)).forEach((place, i) => (differing[i].finding.at = place))
+  }
+
+  /** Compares an operation with the one opposite; gives what was found of themselves, not of what is in their regions. */
+  #pair(a: Operation | undefined, b: Operation | undefined): Finding | undefined {
+    const details = a && b ? this.#unequalOperations(a, b) : () => []
+    a?.results.forEach((result, i) => {
+      if (b && i < b.results.length) this.same.set(result, b.results[i])
     })
-    const pairs = alignSequences(a.operations, b.operations, operationKey, nameKey)
-    for (const [from, to] of pairs) {
-      if (this.#full) return
-      if (from && to) this.#operations(from, to)
-      else if (from) this.#whole('removed', '-', from)
-      else this.#whole('added', '+', to!)
+    const finding = details && this.#operationFinding(a, b, details)
+    if (finding) this.found.push(finding)
+    if (a && b && a.name === b.name)
+      a.regions.forEach((region, i) => region.blocks.forEach((block, j) => {
+        const other = b.regions[i]?.blocks[j]
+        if (other) this.#blocks(block, other)
+      }))
+    return finding
+  }
+
+  #operationFinding(a: Operation | undefined, b: Operation | undefined, details: Finding['details']): Finding {
+    return {
+      kind: !b ? 'removed' : !a ? 'added' : 'changed',
+      function: this.#func,
+      op: (b ?? a!).name,
+      replaced: a && b && a.name !== b.name ? a.name : undefined,
+      scope: (b ?? a!).location?.scope || a?.location?.scope || '',
+      place: b && placeOf(b),
+      placeBefore: a && placeOf(a),
+      details,
+      at: undefined,
     }
   }
 
-  #whole(kind: 'removed' | 'added', sign: string, operation: Operation): void {
-    this.#add({ kind, op: operation.name, ...origin(operation), details: [`${sign} ${oneLine(operation)}`] })
-  }
-
-  #operations(a: Operation, b: Operation): void {
-    const details = [...this.#unequalOperands(a, b), ...unequalTexts(attributeTexts(a), attributeTexts(b)), ...unequal('result types', typesText(a.results), typesText(b.results))]
-    a.results.forEach((result, i) => {
-      if (i < b.results.length) this.#same.set(result, b.results[i])
-    })
+  /** What tells two operations apart; undefined if nothing does. */
+  #unequalOperations(a: Operation, b: Operation): Finding['details'] | undefined {
+    if (a.name !== b.name) return () => []
+    const details = [...unequalTexts(attributeTexts(a), attributeTexts(b)), ...unequal('result types', typesText(a.results), typesText(b.results))]
+    if (a.operands.length !== b.operands.length) details.push(...unequal('operands', typesText(a.operands), typesText(b.operands)))
     if (a.regions.length !== b.regions.length) details.push(...unequal('regions', String(a.regions.length), String(b.regions.length)))
     a.regions.forEach((region, i) => {
       const other = b.regions[i]
@@ -143,32 +192,40 @@ class Comparison {
       const arguments_ = (blocks: readonly Block[]): string => blocks.map((block) => `(${typesText(block.arguments)})`).join(' ')
       details.push(...unequal(`arguments of region ${i}`, arguments_(region.blocks), arguments_(other.blocks)))
     })
-    if (details.length) {
-      const [before, after] = [oneLine(a), oneLine(b)]
-      // Values have other names there than in the whole text, so that only other operands do not show.
-      const both = before === after ? [] : [`- ${before}`, `+ ${after}`]
-      this.#add({ kind: 'changed', op: b.name, ...origin(b), details: [...details, ...both] })
-    }
-    a.regions.forEach((region, i) => region.blocks.forEach((block, j) => {
-      const other = b.regions[i]?.blocks[j]
-      if (other) this.#blocks(block, other)
-    }))
+    const operands = a.operands.length === b.operands.length ? a.operands.flatMap((operand, i) => (this.#sameValue(operand, b.operands[i]) ? [] : [i])) : []
+    if (details.length + operands.length === 0) return undefined
+    return ({ first, second }) => [
+      ...operands.map((i) => `operand ${i}: ${describe(a.operands[i], first)} became ${describe(b.operands[i], second)}`),
+      ...details,
+    ]
   }
 
-  #unequalOperands(a: Operation, b: Operation): string[] {
-    if (a.operands.length !== b.operands.length) return unequal('operands', typesText(a.operands), typesText(b.operands))
-    return a.operands.flatMap((operand, i) => {
-      const other = b.operands[i]
-      if (this.#same.get(operand) === other && sameType(operand.type, other.type)) return []
-      return unequal(`operand ${i}`, describe(operand), describe(other))
-    })
+  #sameValue(a: Value, b: Value): boolean {
+    return this.same.get(a) === b && sameType(a.type, b.type)
   }
 }
 
-const unequal = (what: string, a: string, b: string): string[] => (a === b ? [] : [`${what}: ${shortened(a)} became ${shortened(b)}`])
+/**
+ * Where ops were taken out and others put in between the same neighbours, those of the same result types stand opposite each other: what
+ * used the one uses the other, and does not differ by that.
+ */
+function withReplacements(pairs: readonly OperationPair[]): OperationPair[] {
+  const replaced: OperationPair[] = []
+  for (let i = 0; i < pairs.length; ) {
+    let end = i
+    while (end < pairs.length && !(pairs[end][0] && pairs[end][1])) end++
+    const removed = pairs.slice(i, end).flatMap(([a]) => (a ? [a] : []))
+    const added = pairs.slice(i, end).flatMap(([, b]) => (b ? [b] : []))
+    replaced.push(...(removed.length && added.length ? alignSequences(removed, added, replacementKey, replacementKey) : pairs.slice(i, end)))
+    if (end < pairs.length) replaced.push(pairs[end])
+    i = end + 1
+  }
+  return replaced
+}
 
-/** Long texts, of constants, in part. */
-const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 160)}... (${text.length} characters)` : text)
+const replacementKey = (operation: Operation): string => (operation.results.length ? typesText(operation.results) : operation.name)
+
+const unequal = (what: string, a: string, b: string): string[] => (a === b ? [] : [`${what}: ${shortened(a)} became ${shortened(b)}`])
 
 function removedAndAdded(a: readonly string[], b: readonly string[]): string[] {
   const [before, after] = [new Set(a), new Set(b)]
@@ -192,8 +249,21 @@ const typesText = (values: readonly Value[]): string => values.map(({ type }) =>
 const withAttributes = (text: string, attributes: DiscardableAttributes | undefined): string =>
   attributes && Object.keys(attributes).length ? `${text} ${dictionaryText(sorted(attributes))}` : text
 
-const argumentsText = (func: Func): string => `(${func.argumentTypes.map((type, i) => withAttributes(typeText(type), func.argumentAttributes[i])).join(', ')})`
-const resultsText = (func: Func): string => `(${func.resultTypes.map((type, i) => withAttributes(typeText(type), func.resultAttributes[i])).join(', ')})`
+const argumentTexts = (func: Func): string[] => func.argumentTypes.map((type, i) => withAttributes(typeText(type), func.argumentAttributes[i]))
+const resultTexts = (func: Func): string[] => func.resultTypes.map((type, i) => withAttributes(typeText(type), func.resultAttributes[i]))
+
+/** In order if they are as many, otherwise so that as many as can be have an equal one opposite. */
+const alignedLists = <T>(a: readonly T[], b: readonly T[], key: (element: T) => string): (readonly [T | undefined, T | undefined])[] =>
+  a.length === b.length ? a.map((element, i) => [element, b[i]] as const) : alignSequences(a, b, key, key)
+
+/** Differences of the arguments or results of two functions. */
+function unequalLists(what: string, a: readonly string[], b: readonly string[]): string[] {
+  const positions = (texts: readonly string[]) => texts.map((text, position) => ({ text, position }))
+  return alignedLists(positions(a), positions(b), ({ text }) => text).flatMap(([before, after]) =>
+    before && after ? unequal(`${what} ${after.position}`, before.text, after.text)
+      : before ? [`- ${what} ${before.position}: ${shortened(before.text)}`]
+      : [`+ ${what} ${after!.position}: ${shortened(after!.text)}`])
+}
 
 /** What the definition knows and what it does not, each as text. */
 function attributeTexts({ definition, attributes, discardable }: Operation): AttributeTexts {
@@ -220,24 +290,11 @@ function operationKey(operation: Operation): string {
 
 const nameKey = (operation: Operation): string => operation.name
 
-/** Where an operand comes from: `argument 2, f32[4]`, `stablehlo.add at a.mlir:7:3, f32[4]`. */
-function describe(value: Value): string {
-  const { definition, index, type, block } = value
-  const place = definition?.location?.callSite
-  if (definition) {
-    const which = definition.results.length > 1 ? `result ${index} of ` : ''
-    return `${which}${definition.name}${place ? ` (line ${place.line})` : ''}, ${shortType(type)}`
-  }
-  return `argument ${index}${block.region.parent instanceof Operation ? ' of the region' : ''}, ${shortType(type)}`
-}
+/** An operand and where it comes from: `%arg2, f32[4]`, `%3 of stablehlo.add, f32[4]`. */
+const describe = (value: Value, names: ReadonlyMap<Value, string>): string =>
+  `${names.get(value) ?? 'a value'}${value.definition ? ` of ${value.definition.name}` : ''}, ${shortType(value.type)}`
 
-function origin({ location }: Operation): { scope: string; place: string | undefined } {
+function placeOf({ location }: Operation): string | undefined {
   const site = location?.callSite
-  return { scope: location?.scope ?? '', place: site && `${site.file}:${site.line}:${site.column}` }
-}
-
-function oneLine(operation: Operation): string {
-  const text = printOperation(operation)
-  const end = text.indexOf('\n')
-  return shortened(end < 0 ? text : `${text.slice(0, end)} ...`)
+  return site && `${site.file}:${site.line}:${site.column}`
 }

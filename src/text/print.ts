@@ -10,8 +10,8 @@ import { type Type, typeText } from '../ir/types.ts'
  * the same text. Values are named `%0`, `%1`, ... and arguments `%arg0`, ... in order.
  */
 export interface PrintOptions {
-  /** Add `loc(...)` with scope and call site to every op. */
-  readonly locations?: boolean
+  /** Add `loc(...)` with scope and call site to every op, or with the scope alone where there is one: that survives edits of the source. */
+  readonly locations?: boolean | 'scopes'
   /** MLIR's generic form for every op instead of its own. */
   readonly generic?: boolean
 }
@@ -19,17 +19,25 @@ export interface PrintOptions {
 /** The text of a module. */
 export const printModule = (module: Module, options: PrintOptions = {}): string => new Printer(options).module(module)
 
-/** The text of one operation, for messages; values outside it are named in order of use. */
-export const printOperation = (operation: Operation): string => new Printer({}).single(operation)
+/** The text of one operation, for messages; values outside it have the given names, or are named in order of use. */
+export const printOperation = (operation: Operation, names?: ReadonlyMap<Value, string>): string => new Printer({}).single(operation, names)
+
+/** The names that the values of a module have in its text: `%0`, `%arg1`, `%2#1`. */
+export function valueNames(module: Module): ReadonlyMap<Value, string> {
+  const printer = new Printer({})
+  printer.module(module)
+  return printer.names
+}
 
 class Printer implements AssemblyPrinter {
   readonly #options: PrintOptions
   readonly #out: string[] = []
-  readonly #names = new Map<Value, string>()
+  readonly names = new Map<Value, string>()
   #nextResult = 0
   #nextArgument = 0
   #indent = ''
   #single = false
+  #given: ReadonlyMap<Value, string> = new Map()
 
   constructor(options: PrintOptions) {
     this.#options = options
@@ -53,8 +61,9 @@ class Printer implements AssemblyPrinter {
     this.text(`${indent}}\n`)
   }
 
-  single(operation: Operation): string {
+  single(operation: Operation, given: ReadonlyMap<Value, string> = this.#given): string {
     this.#single = true
+    this.#given = given
     this.#operation(operation)
     return this.#out.join('').trim()
   }
@@ -111,13 +120,17 @@ class Printer implements AssemblyPrinter {
 
   #operation(operation: Operation): void {
     const { results, definition } = operation
-    if (results.length) {
+    const known = results.length ? this.#given.get(results[0]) : undefined
+    if (known !== undefined) {
+      results.forEach((result) => this.names.set(result, this.#given.get(result)!))
+      this.text(results.length === 1 ? `${known} = ` : `${known.replace(/#0$/, '')}:${results.length} = `)
+    } else if (results.length) {
       const name = `%${this.#nextResult++}`
       if (results.length === 1) {
-        this.#names.set(results[0], name)
+        this.names.set(results[0], name)
         this.text(`${name} = `)
       } else {
-        results.forEach((result, i) => this.#names.set(result, `${name}#${i}`))
+        results.forEach((result, i) => this.names.set(result, `${name}#${i}`))
         this.text(`${name}:${results.length} = `)
       }
     }
@@ -127,7 +140,8 @@ class Printer implements AssemblyPrinter {
       this.text(operation.block.region.parent instanceof Operation ? definition.name : definition.name.replace(/^func\./, ''))
       definition.assembly.print(operation, this)
     }
-    if (this.#options.locations && operation.location) this.text(locationText(operation.location))
+    const { locations } = this.#options
+    if (locations && operation.location) this.text(locations === 'scopes' ? scopeText(operation.location) : locationText(operation.location))
   }
 
   #generic(operation: Operation): void {
@@ -158,11 +172,11 @@ class Printer implements AssemblyPrinter {
   }
 
   value(value: Value): void {
-    let name = this.#names.get(value)
+    let name = this.names.get(value) ?? this.#given.get(value)
     if (name === undefined) {
       if (!this.#single) throw new TraceError('a value is used that the program does not define: a tensor left the trace that made it', 'LEAKED_TENSOR')
       name = `%outside${this.#nextArgument++}`
-      this.#names.set(value, name)
+      this.names.set(value, name)
     }
     this.#out.push(name)
   }
@@ -211,7 +225,7 @@ class Printer implements AssemblyPrinter {
   }
 
   blockArgument(value: Value, like?: Value): void {
-    this.#names.set(value, like ? this.#names.get(like)! : `%arg${this.#nextArgument++}`)
+    this.names.set(value, this.#given.get(value) ?? (like ? this.names.get(like)! : `%arg${this.#nextArgument++}`))
   }
 }
 
@@ -227,6 +241,9 @@ function inherentEntries(operation: Operation, except: readonly string[]): strin
   }
   return entries
 }
+
+/** ` loc("scope")` */
+const scopeText = ({ scope }: Location): string => (scope ? ` loc(${quote(scope)})` : '')
 
 /** ` loc("scope"("file":line:column))` */
 function locationText(location: Location): string {

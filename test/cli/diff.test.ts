@@ -13,21 +13,17 @@ describe('engram diff', () => {
     const { status, stdout } = await folder.run('diff', 'good.mlir', 'other.mlir')
     expect(status).toBe(1)
     expect(stdout).toMatchInlineSnapshot(`
-      "@main: stablehlo.add was removed (good.mlir:2:8)
-        - %0 = stablehlo.add %outside0, %outside0 : tensor<2xf32>
-
-      @main: stablehlo.multiply was added (other.mlir:2:8)
-        + %0 = stablehlo.multiply %outside0, %outside0 : tensor<2xf32>
-
-      @main: func.return differs (other.mlir:3:3)
-        operand 0: stablehlo.add (line 2), f32[2] became stablehlo.multiply (line 2), f32[2]
+      "@main: stablehlo.add became stablehlo.multiply (other.mlir:2:8, was good.mlir:2:8)
+        - %0 = stablehlo.add %arg0, %arg0 : tensor<2xf32>
+        + %0 = stablehlo.multiply %arg0, %arg0 : tensor<2xf32>
+          return %0 : tensor<2xf32>
       "
     `)
   })
   it('gives the differences as JSON', async () => {
     const { status, stdout } = await folder.run('diff', 'good.mlir', 'other.mlir', '--json')
     expect(status).toBe(1)
-    expect(JSON.parse(stdout)).toMatchObject({ same: false, differences: [{ kind: 'removed', op: 'stablehlo.add', function: '@main' }, { kind: 'added', op: 'stablehlo.multiply' }, { kind: 'changed', op: 'func.return' }] })
+    expect(JSON.parse(stdout)).toMatchObject({ same: false, differences: [{ kind: 'changed', op: 'stablehlo.multiply', replaced: 'stablehlo.add', function: '@main', placeBefore: 'good.mlir:2:8' }] })
   })
   it('fails for files that cannot be read', async () => {
     const { status, stderr } = await folder.run('diff', 'good.mlir', 'broken.mlir')

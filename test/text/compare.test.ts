@@ -31,18 +31,74 @@ describe('a difference', () => {
     const other = base.replace('  %2 =', '  %n = stablehlo.negate %1 : tensor<4xf32>\n  %2 =').replace('tanh %1', 'tanh %n')
     expect(diff(base, other)).toMatchInlineSnapshot(`
       "@f: stablehlo.negate was added (b.mlir:4:8)
-        + %0 = stablehlo.negate %outside0 : tensor<4xf32>
+          %0 = stablehlo.add %arg0, %arg1 : tensor<4xf32>
+          %1 = stablehlo.multiply %0, %arg1 : tensor<4xf32>
+        + %2 = stablehlo.negate %1 : tensor<4xf32>
 
-      @f: stablehlo.tanh differs (b.mlir:5:8)
-        operand 0: stablehlo.multiply (line 3), f32[4] became stablehlo.negate (line 4), f32[4]
+      @f: stablehlo.tanh differs (b.mlir:5:8, was a.mlir:4:8)
+        operand 0: %1 of stablehlo.multiply, f32[4] became %2 of stablehlo.negate, f32[4]
+        - %3 = stablehlo.tanh %1 : tensor<4xf32>
+        + %3 = stablehlo.tanh %2 : tensor<4xf32>
+          return %3 : tensor<4xf32>
       "
     `)
     expect(diffModules(read(other), read(base)).map(({ kind, op }) => [kind, op])).toEqual([['removed', 'stablehlo.negate'], ['changed', 'stablehlo.tanh']])
   })
+  it('of an op that takes the place of another is one difference, also for what uses it', () =>
+    expect(diff(base, base.replace('stablehlo.multiply', 'stablehlo.subtract'))).toMatchInlineSnapshot(`
+      "@f: stablehlo.multiply became stablehlo.subtract (b.mlir:3:8, was a.mlir:3:8)
+          %0 = stablehlo.add %arg0, %arg1 : tensor<4xf32>
+        - %1 = stablehlo.multiply %0, %arg1 : tensor<4xf32>
+        + %1 = stablehlo.subtract %0, %arg1 : tensor<4xf32>
+          %2 = stablehlo.tanh %1 : tensor<4xf32>
+          return %2 : tensor<4xf32>
+      "
+    `))
+  it('of an op that was taken out keeps the names of the others', () =>
+    expect(diff(base, base.replace('  %1 = stablehlo.multiply %0, %b : tensor<4xf32>\n', '').replace('tanh %1', 'tanh %0'))).toMatchInlineSnapshot(`
+      "@f: stablehlo.multiply was removed (a.mlir:3:8)
+          %0 = stablehlo.add %arg0, %arg1 : tensor<4xf32>
+        - %old1 = stablehlo.multiply %0, %arg1 : tensor<4xf32>
+
+      @f: stablehlo.tanh differs (b.mlir:3:8, was a.mlir:4:8)
+        operand 0: %old1 of stablehlo.multiply, f32[4] became %0 of stablehlo.add, f32[4]
+        - %1 = stablehlo.tanh %old1 : tensor<4xf32>
+        + %1 = stablehlo.tanh %0 : tensor<4xf32>
+          return %1 : tensor<4xf32>
+      "
+    `))
+  it('of an argument that was put in before others is one difference', () =>
+    expect(diff(base, base.replace('%a: tensor<4xf32>', '%mask: tensor<4xi1>, %a: tensor<4xf32>'))).toMatchInlineSnapshot(`
+      "@f: differs
+        + argument 0: tensor<4xi1>
+      "
+    `))
+  it('shows what stands between two differences once', () => {
+    const chain = (...ops: string[]) => program(`${ops.map((op, i) => `  %${i} = stablehlo.${op} ${i ? `%${i - 1}` : '%a'} : tensor<4xf32>\n`).join('')}  return %${ops.length - 1} : tensor<4xf32>`)
+    expect(diff(chain('tanh', 'sine', 'log', 'sqrt', 'exponential'), chain('floor', 'sine', 'log', 'sqrt', 'cosine'))).toMatchInlineSnapshot(`
+      "@f: stablehlo.tanh became stablehlo.floor (b.mlir:2:8, was a.mlir:2:8)
+        - %0 = stablehlo.tanh %arg0 : tensor<4xf32>
+        + %0 = stablehlo.floor %arg0 : tensor<4xf32>
+          %1 = stablehlo.sine %0 : tensor<4xf32>
+          %2 = stablehlo.log %1 : tensor<4xf32>
+
+      @f: stablehlo.exponential became stablehlo.cosine (b.mlir:6:8, was a.mlir:6:8)
+          %3 = stablehlo.sqrt %2 : tensor<4xf32>
+        - %4 = stablehlo.exponential %3 : tensor<4xf32>
+        + %4 = stablehlo.cosine %3 : tensor<4xf32>
+          return %4 : tensor<4xf32>
+      "
+    `)
+  })
   it('of operands says where they come from', () => expect(diff(base, base.replace('multiply %0, %b', 'multiply %b, %0'))).toMatchInlineSnapshot(`
-    "@f: stablehlo.multiply differs (b.mlir:3:8)
-      operand 0: stablehlo.add (line 2), f32[4] became argument 1, f32[4]
-      operand 1: argument 1, f32[4] became stablehlo.add (line 2), f32[4]
+    "@f: stablehlo.multiply differs (b.mlir:3:8, was a.mlir:3:8)
+      operand 0: %0 of stablehlo.add, f32[4] became %arg1, f32[4]
+      operand 1: %arg1, f32[4] became %0 of stablehlo.add, f32[4]
+        %0 = stablehlo.add %arg0, %arg1 : tensor<4xf32>
+      - %1 = stablehlo.multiply %0, %arg1 : tensor<4xf32>
+      + %1 = stablehlo.multiply %arg1, %0 : tensor<4xf32>
+        %2 = stablehlo.tanh %1 : tensor<4xf32>
+        return %2 : tensor<4xf32>
     "
   `))
   it('of an attribute or a type says both', () => {
@@ -51,15 +107,16 @@ describe('a difference', () => {
       "@f: stablehlo.transpose differs in layer3/attention (model.py:7:3)
         permutation: array<i64: 1, 0> became array<i64: 0, 1>
         result types: f32[3,2] became f32[2,3]
-        - %0 = stablehlo.transpose %outside0, dims = [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
-        + %0 = stablehlo.transpose %outside0, dims = [0, 1] : (tensor<2x3xf32>) -> tensor<2x3xf32>
+        - %0 = stablehlo.transpose %arg0, dims = [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+        + %0 = stablehlo.transpose %arg0, dims = [0, 1] : (tensor<2x3xf32>) -> tensor<2x3xf32>
+          return
       "
     `)
   })
   it('of signatures, functions and module attributes', () => {
     expect(diff(base, base.replace('%b: tensor<4xf32>', '%b: tensor<4xf32> {tf.aliasing_output = 0 : i32}'))).toMatchInlineSnapshot(`
       "@f: differs
-        arguments: (tensor<4xf32>, tensor<4xf32>) became (tensor<4xf32>, tensor<4xf32> {tf.aliasing_output = 0 : i32})
+        argument 1: tensor<4xf32> became tensor<4xf32> {tf.aliasing_output = 0 : i32}
       "
     `)
     expect(diff(base, base.replace('@f', '@g'))).toBe('@f: differs\n  - function @f\n\n@g: differs\n  + function @g\n')
