@@ -1,14 +1,18 @@
-import { type Block, Operation, Region, type Value, resolveAlias } from '../ir/module.ts'
+import { Copier } from '../ir/copy.ts'
+import type { Location } from '../ir/location.ts'
+import { type Block, type Operation, type Value, resolveAlias } from '../ir/module.ts'
 import { currentFrame, currentRule } from '../trace/frame.ts'
 import type { Rule } from './rule.ts'
 
 /**
  * Appends copies of operations to the block under construction, with operands replaced by `map`; results of the copies are
- * added to `map`. `base` is the rule that the originals stand in: the copies stand in the current one.
+ * added to `map`. `base` is the rule that the originals stand in: the copies stand in the current one. `caller` is where the call
+ * stands, if the originals are the body of a function.
  */
-export function cloneOperations(operations: readonly Operation[], map: Map<Value, Value>, base: Rule | undefined): Clones {
+export function cloneOperations(operations: readonly Operation[], map: Map<Value, Value>, base: Rule | undefined, caller?: Location): Clones {
   const { block } = currentFrame()
-  const cloner = new Cloner(map, base, currentRule() as Rule | undefined)
+  const cloner = new Cloner(map, base, currentRule() as Rule | undefined, caller)
+  if (operations.length) cloner.standsIn(operations[0].block, block)
   const copies = operations.map((operation) => cloner.operation(operation, block))
   for (const copy of copies) block.operations.push(copy)
   cloner.assignRules()
@@ -21,64 +25,53 @@ export interface Clones {
   readonly value: (value: Value) => Value
 }
 
-class Cloner {
-  readonly #map: Map<Value, Value>
+class Cloner extends Copier {
   readonly #rules = new Map<Rule | undefined, Rule | undefined>()
   readonly #pairs: [Operation, Operation][] = []
+  /** The call that the copies take the place of. */
+  readonly #caller: Location | undefined
 
-  constructor(map: Map<Value, Value>, base: Rule | undefined, current: Rule | undefined) {
-    this.#map = map
+  constructor(map: Map<Value, Value>, base: Rule | undefined, current: Rule | undefined, caller: Location | undefined) {
+    super(map)
     this.#rules.set(base, current)
+    this.#caller = caller
+  }
+
+  /** The operations of `original` are copied to `copy`. */
+  standsIn(original: Block, copy: Block): void {
+    this.blocks.set(original, copy)
   }
 
   /** A value in the copy; one that is an alias is looked up under every identity it has. */
-  readonly value = (value: Value): Value => {
+  override value = (value: Value): Value => {
     for (let v: Value | undefined = value; v; v = v.alias?.value) {
-      const mapped = this.#map.get(v)
+      const mapped = this.map.get(v)
       if (!mapped) continue
       if (v === value) return mapped
-      return this.#aliasOf(value, mapped)
+      return this.#aliasOf(value, mapped, stopsOnTheWay(value, this.map))
     }
-    return value
+    // An alias that a walk inside the original made is out of sight in the copy; what it stands for is not.
+    const target = value.alias && this.blocks.get(value.block)
+    return target && target !== value.block ? this.#aliasOf(value, this.value(value.alias!.value), value.alias!.stopGradient, target) : value
   }
 
   /** Copies of aliases are aliases of the copies, so that stopped gradients stay stopped. */
-  #aliasOf(original: Value, target: Value): Value {
+  #aliasOf(original: Value, target: Value, stopGradient: boolean, block: Block = target.block): Value {
     const Constructor = original.constructor as new (type: Value['type'], block: Block, definition: undefined, index: number) => Value
-    const copy = new Constructor(original.type, target.block, undefined, -1)
-    const stopped = stopsOnTheWay(original, this.#map)
-    copy.alias = { value: target, stopGradient: stopped }
-    this.#map.set(original, copy)
+    const copy = new Constructor(original.type, block, undefined, -1)
+    copy.alias = { value: target, stopGradient }
+    this.map.set(original, copy)
     return copy
   }
 
-  operation(operation: Operation, block: Block): Operation {
-    const regions = operation.regions.map((region) => this.region(region))
-    const copy = new Operation(
-      block,
-      operation.definition,
-      operation.operands.map(this.value),
-      operation.attributes,
-      operation.results.map((result) => result.type),
-      regions,
-      operation.location,
-    )
-    copy.discardable = operation.discardable
-    operation.results.forEach((result, i) => this.#map.set(result, copy.results[i]))
+  override operation(operation: Operation, block: Block): Operation {
+    const copy = super.operation(operation, block)
     this.#pairs.push([operation, copy])
     return copy
   }
 
-  region(region: Region): Region {
-    const copy = new Region()
-    for (const block of region.blocks) {
-      const target = Region.ofBlock(block.arguments.map((argument) => argument.type)).block
-      ;(target as { region: Region }).region = copy
-      copy.blocks.push(target)
-      block.arguments.forEach((argument, i) => this.#map.set(argument, target.arguments[i]))
-      for (const operation of block.operations) target.operations.push(this.operation(operation, target))
-    }
-    return copy
+  protected override location({ location }: Operation): Location | undefined {
+    return this.#caller && location ? location.calledFrom(this.#caller) : location
   }
 
   /** Rules come last: a copy of a rule refers to values that the copied operations define. */

@@ -41,14 +41,17 @@ function record<Args extends readonly unknown[], Output>(fn: (...args: Args) => 
   const base = currentRule() as Rule | undefined
   const flat = flatten(args, isTensor, 'the arguments of the differentiated function')
   const sources = flat.leaves.map((leaf) => makeAlias(leaf, false))
-  const start = block.operations.length
+  const before = block.operations.at(-1)
   const output = fn(...(unflatten(flat.structure, sources) as unknown as Args))
-  const operations = block.operations.slice(start)
+  const last = block.operations.at(-1)
   const outputs = flatten(output, isTensor, 'the output of the differentiated function').leaves
   return {
     output,
     pull: (cotangents) => {
       if (currentFrame().block !== block) throw new TraceError('pullback was called in another region than vjp', 'LEAKED_TENSOR')
+      // An earlier walk may have put operations among them, where others stood.
+      const start = before ? block.operations.lastIndexOf(before) + 1 : 0
+      const operations = last ? block.operations.slice(start, block.operations.lastIndexOf(last) + 1) : []
       const walk = new ReverseWalk({ operations, base, sources })
       outputs.forEach((leaf, i) => walk.accumulate(leaf, cotangents[i]))
       walk.run()

@@ -1,11 +1,11 @@
 import { isDifferentiable } from '../ir/dtypes.ts'
 import { DifferentiationError } from '../ir/errors.ts'
-import { type Operation, type Region, Tensor, type Value, walkOperations } from '../ir/module.ts'
+import { Func, type Operation, type Region, Tensor, type Value, walkOperations } from '../ir/module.ts'
 import type { Cotangent, NotDifferentiable, VjpContext } from '../ir/op-definition.ts'
 import { type TensorType, sameType, shortType } from '../ir/types.ts'
 import { add } from '../ops/arithmetic.ts'
 import { reduceSum } from '../ops/reduce.ts'
-import { currentFrame, currentRule, insertAt, withLocation } from '../trace/frame.ts'
+import { currentFrame, currentRule, insertAt, withLocation, withRule } from '../trace/frame.ts'
 import { cloneOperations } from './clone.ts'
 import { type Rule, makeAlias, ruleBelow } from './rule.ts'
 
@@ -55,11 +55,33 @@ export class ReverseWalk {
 
   /** Walks; call after the seeds were given with `accumulate`. */
   run(): void {
-    const { operations, base } = this.#tape
+    this.#back(this.#tape.operations)
+  }
+
+  /**
+   * Copies the body of a function to where a call of it stands, and walks back through the copy as if it had stood there from the
+   * beginning. So nothing is computed twice: the copy gives the results of the call.
+   */
+  expand(call: Operation, body: Region, cotangents: readonly Cotangent[]): void {
+    const map = argumentMap(body, call.operands as readonly Tensor[])
+    const { block } = call
+    const { copies, value } = insertAt(block.operations.indexOf(call), () =>
+      withRule(call.rule, () => cloneOperations(body.block.operations.slice(0, -1), map, undefined, call.location)),
+    )
+    for (const operation of copies) this.#spread(operation)
+    body.block.operations.at(-1)!.operands.forEach((operand, i) => {
+      const output = value(operand)
+      call.results[i].alias = { value: output, stopGradient: false }
+      this.accumulate(output, cotangents[i])
+    })
+    this.#back(copies)
+  }
+
+  #back(operations: readonly Operation[]): void {
     const done = new Set<Rule>()
     for (let i = operations.length - 1; i >= 0; i--) {
       const operation = operations[i]
-      const rule = ruleBelow(operation, base)
+      const rule = ruleBelow(operation, this.#tape.base)
       if (rule) {
         if (!done.has(rule)) this.#runRule(rule)
         done.add(rule)
@@ -188,6 +210,9 @@ class WalkContext implements VjpContext<any> {
   get pullback(): VjpContext<any>['pullback'] {
     return (region, inputs, seed, options) => pullbackRegion(this.operation, region, inputs, seed, options)
   }
+  get expand(): VjpContext<any>['expand'] {
+    return (body) => this.#walk.expand(this.operation, body, this.cotangents)
+  }
   get dependence(): VjpContext<any>['dependence'] {
     return (region, active) => {
       const sources = [...region.block.arguments.filter((_, i) => active[i]), ...this.#walk.capturesOf([region])]
@@ -220,9 +245,11 @@ class WalkContext implements VjpContext<any> {
   }
 }
 
-/** Copies a region's ops here, with `map` for its arguments. */
+/** Copies a region's ops here, with `map` for its arguments. The region is the owner's, or the body of a function that it calls. */
 function copyRegion(owner: Operation, region: Region, map: Map<Value, Value>): { copies: readonly Operation[]; outputs: Tensor[] } {
-  const { copies, value } = cloneOperations(region.block.operations.slice(0, -1), map, owner.rule as Rule | undefined)
+  const called = region.parent instanceof Func
+  const base = called ? undefined : (owner.rule as Rule | undefined)
+  const { copies, value } = cloneOperations(region.block.operations.slice(0, -1), map, base, called ? owner.location : undefined)
   return { copies, outputs: region.block.operations.at(-1)!.operands.map(value) as Tensor[] }
 }
 
@@ -240,18 +267,19 @@ function pullbackRegion(
   seed: (outputs: readonly Tensor[]) => readonly Cotangent[],
   { active, captured = [] }: { active?: readonly boolean[]; captured?: readonly Value[] } = {},
 ): { inputs: Cotangent[]; captured: Cotangent[] } {
-  const inputAliases = inputs.map((input, i) => makeAlias(input, active !== undefined && !active[i]))
+  const inputAliases = inputs.map((input) => makeAlias(input, false))
   const capturedAliases = captured.map((value) => makeAlias(value as Tensor, false))
   const map = argumentMap(region, inputAliases)
   captured.forEach((value, i) => map.set(value, capturedAliases[i]))
   const { copies, outputs } = copyRegion(owner, region, map)
-  const sources = [...inputAliases.filter((alias) => !alias.alias!.stopGradient), ...capturedAliases]
+  // The other aliases are none of this walk's, but a gradient of the gradient may go through them.
+  const sources = [...inputAliases.filter((_, i) => active === undefined || active[i]), ...capturedAliases]
   const walk = new ReverseWalk({ operations: copies, base: currentRule() as Rule | undefined, sources })
   const cotangents = seed(outputs)
   outputs.forEach((output, i) => walk.accumulate(output, cotangents[i]))
   walk.run()
   return {
-    inputs: inputAliases.map((alias) => walk.cotangent(alias)),
+    inputs: inputAliases.map((alias, i) => (active === undefined || active[i] ? walk.cotangent(alias) : null)),
     captured: capturedAliases.map((alias) => walk.cotangent(alias)),
   }
 }

@@ -15,11 +15,14 @@ export class Location {
   readonly #stack: { stack?: string } | undefined
   readonly #file: CallSite | undefined
   #site: CallSite | undefined | null = null
+  /** Where the function was called that the op belonged to before it took the call's place. */
+  readonly caller: Location | undefined
 
-  private constructor(scope: string, stack: { stack?: string } | undefined, file: CallSite | undefined) {
+  private constructor(scope: string, stack: { stack?: string } | undefined, file: CallSite | undefined, caller?: Location) {
     this.scope = scope
     this.#stack = stack
     this.#file = file
+    this.caller = caller
   }
 
   /** A location made of a captured stack. */
@@ -32,6 +35,12 @@ export class Location {
     return new Location(scope, undefined, { function: name, file, line, column })
   }
 
+  /** The same place in a function that was called at `caller`; the caller's scope is around its own. */
+  calledFrom(caller: Location): Location {
+    const scope = caller.scope && this.scope ? `${caller.scope}/${this.scope}` : caller.scope || this.scope
+    return new Location(scope, this.#stack, this.#file, this.caller ? this.caller.calledFrom(caller) : caller)
+  }
+
   /** The innermost frame that is not Engram's own. */
   get callSite(): CallSite | undefined {
     if (this.#file) return this.#file
@@ -39,13 +48,18 @@ export class Location {
     return this.#site
   }
 
-  /** `attend (model.ts:41:12) in layer3`, or undefined if nothing is known. */
+  /** `attend (model.ts:41:12) in layer3`, `gelu.mlir:7:3 in layer3, called at layer (model.ts:9:5)`, or undefined if nothing is known. */
   describe(): string | undefined {
-    const site = this.callSite
+    const places: string[] = []
+    for (let at: Location | undefined = this; at; at = at.caller) {
+      const site = at.callSite
+      if (!site) continue
+      const place = `${site.file}:${site.line}:${site.column}`
+      places.push(site.function ? `${site.function} (${place})` : place)
+    }
+    const [first, ...callers] = places
     const scope = this.scope ? `in ${this.scope}` : ''
-    if (!site) return scope || undefined
-    const place = `${site.file}:${site.line}:${site.column}`
-    return (site.function ? `${site.function} (${place})` : place) + (scope ? ` ${scope}` : '')
+    return [[first, scope].filter(Boolean).join(' '), ...callers.map((place) => `called at ${place}`)].filter(Boolean).join(', ') || undefined
   }
 }
 

@@ -139,8 +139,14 @@ export class Region {
   /** A region of one block. */
   static ofBlock(argumentTypes: readonly Type[]): Region {
     const region = new Region()
-    region.blocks.push(new Block(region, argumentTypes))
+    region.addBlock(argumentTypes)
     return region
+  }
+
+  addBlock(argumentTypes: readonly Type[]): Block {
+    const block = new Block(this, argumentTypes)
+    this.blocks.push(block)
+    return block
   }
 
   /** The only block. */

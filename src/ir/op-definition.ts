@@ -3,6 +3,7 @@ import type { Attribute } from './attributes.ts'
 import type { HostArray } from './host-array.ts'
 import type { Func, Module, Operation, Region, Tensor, Value } from './module.ts'
 import type { ProcessPlace, StepRule } from './steps.ts'
+import type { Rename } from './symbols.ts'
 import type { TensorType, Type } from './types.ts'
 
 /**
@@ -55,6 +56,8 @@ export interface AttributeCodec<T> {
   print(value: T): string
   /** Undefined if the attribute is not of this kind. */
   parse(attribute: Attribute): T | undefined
+  /** The value with other names for the functions it names; absent if it names none. */
+  rename?(value: T, rename: Rename): T
 }
 export interface OptionalCodec<T> extends AttributeCodec<T> {
   readonly optional: true
@@ -152,6 +155,8 @@ export interface VjpContext<A> {
   ): { readonly inputs: readonly Cotangent[]; readonly captured: readonly Cotangent[] }
   /** Which of a region's results depend on its active arguments or on active values from outside. */
   dependence(region: Region, active: readonly boolean[]): readonly boolean[]
+  /** Puts a function's operations where this one, a call of it, stands, and walks back through them: nothing is left for the rule to do. */
+  expand(body: Region): void
   /** Puts other operations where this one stands (run inside `build`); what they give takes the place of its results. */
   replace(build: () => readonly Tensor[]): void
   /** A value that is to be defined later by `define`; it can be used at once. */

@@ -1,6 +1,7 @@
 import type { Attribute } from '../ir/attributes.ts'
 import { quote } from '../ir/attributes.ts'
-import { type Func, type Module, Tensor } from '../ir/module.ts'
+import { DifferentiationError } from '../ir/errors.ts'
+import { type Func, type Module, type Region, Tensor, isDeclaration } from '../ir/module.ts'
 import type { InferContext, VjpContext } from '../ir/op-definition.ts'
 import { type Type, shortTypes, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
@@ -28,10 +29,11 @@ function inferCall({ operands, results, lookup, module, fail }: InferContext<unk
   return results ?? callee.resultTypes
 }
 
-function callVjp({ operands, cotangents, needed, lookup, pullback }: VjpContext<unknown>, symbol: string) {
+/** The body of a function that is differentiated. */
+function calledBody({ operation, lookup }: VjpContext<unknown>, symbol: string): Region {
   const callee = lookup(symbol)
-  if (!callee) throw new TypeError(`the module has no function @${symbol}`)
-  return pullback(callee.body, operands, () => cotangents, { active: needed }).inputs
+  if (callee && !isDeclaration(callee)) return callee.body
+  throw new DifferentiationError(`${operation.name} of @${symbol} has no gradient: ${callee ? 'it is only declared' : 'the module has no such function'}`, operation.location)
 }
 
 /** Source: MLIR's `func` dialect. */
@@ -48,7 +50,10 @@ export const callOp = defineOp({
     return yield { kind: 'call', symbol: callee, inputs: operands }
   },
   evaluate: evaluateSteps,
-  vjp: (context) => callVjp(context, context.attributes.callee),
+  vjp: (context) => {
+    context.expand(calledBody(context, context.attributes.callee))
+    return []
+  },
 })
 
 const namespaced = /^[a-zA-Z][a-zA-Z0-9_]*(\.[a-zA-Z0-9_$]+)+$/
@@ -102,7 +107,11 @@ export const compositeOp = defineOp({
     return yield { kind: 'call', symbol: decomposition, inputs: operands }
   },
   evaluate: evaluateSteps,
-  vjp: (context) => callVjp(context, context.attributes.decomposition),
+  // The composite itself stays, for a target that knows a better way to its results.
+  vjp: (context) => {
+    const { operands, cotangents, needed, pullback, attributes } = context
+    return pullback(calledBody(context, attributes.decomposition), operands, () => cotangents, { active: needed }).inputs
+  },
 })
 
 interface OutlinedFunction {

@@ -1,6 +1,7 @@
 import { type Attribute, attributeText, quote, symbolText } from '../ir/attributes.ts'
 import { DenseElements } from '../ir/dense.ts'
 import type { AttributeCodec, OptionalCodec } from '../ir/op-definition.ts'
+import { renameInAttribute } from '../ir/symbols.ts'
 import { elementCount } from '../ir/types.ts'
 
 /**
@@ -132,6 +133,7 @@ export const arrayOf = <T>(element: AttributeCodec<T>): AttributeCodec<readonly 
     const items = attribute.elements.map((item) => element.parse(item))
     return items.includes(undefined) ? undefined : (items as T[])
   },
+  ...(element.rename && { rename: (value, rename) => value.map((item) => element.rename!(item, rename)) }),
 })
 
 /** `@name` */
@@ -139,6 +141,7 @@ export const symbol: AttributeCodec<string> = {
   expected: 'a symbol such as @main',
   print: (value) => `@${symbolText(value)}`,
   parse: (attribute) => (attribute.kind === 'symbol' ? attribute.name : undefined),
+  rename: (value, rename) => rename(value),
 }
 
 /** Any attribute, kept as it is. */
@@ -146,6 +149,7 @@ export const anyAttribute: AttributeCodec<Attribute> = {
   expected: 'an attribute',
   print: attributeText,
   parse: (attribute) => attribute,
+  rename: renameInAttribute,
 }
 
 /**

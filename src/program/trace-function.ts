@@ -6,6 +6,7 @@ import { emit } from '../trace/emit.ts'
 import { withFrame } from '../trace/frame.ts'
 import { type MapTree, type TreeStructure, flatten, unflatten } from '../trace/tree.ts'
 import { removeDeadOperations } from '../ir/dead-operations.ts'
+import { reachableFunctions } from '../ir/symbols.ts'
 
 /** The types of a function's arguments, nested as the arguments are. */
 export type SpecOf<T> = MapTree<T, Tensor, TensorType>
@@ -41,6 +42,7 @@ export function traceFunction(name: string, fn: (...args: any[]) => unknown, spe
   })
   module.functions.unshift(func)
   module.functions.forEach(finish)
+  dropUnusedFunctions(module, func)
   return { func, module, inputs, outputs: outputs! }
 }
 
@@ -50,4 +52,12 @@ function finish(func: Func): void {
     if (operation.operands.some((operand) => operand.alias)) operation.operands = operation.operands.map(resolveAlias)
   })
   removeDeadOperations(func.block)
+}
+
+/** Functions whose calls are gone: not used, or replaced by their operations for a gradient. */
+function dropUnusedFunctions(module: Module, main: Func): void {
+  if (module.functions.length === 1) return
+  const used = reachableFunctions([main], module)
+  const kept = module.functions.filter((func) => used.has(func))
+  module.functions.splice(0, module.functions.length, ...kept)
 }

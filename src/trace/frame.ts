@@ -81,7 +81,7 @@ export function withLocation<R>(location: Location | undefined, build: () => R):
 }
 
 /** Marks all ops that `build` makes as belonging to a differentiation rule. */
-export function withRule<R>(rule: object, build: () => R): R {
+export function withRule<R>(rule: object | undefined, build: () => R): R {
   const before = state.rule
   state.rule = rule
   try {
@@ -129,14 +129,20 @@ export function buildRegion(
   return region
 }
 
+/** A name for a private function of a module: `name`, with a number behind it if it is taken. */
+export function uniqueName(module: Module, name: string): string {
+  let unique = name
+  for (let i = 0; unique === 'main' || module.find(unique); i++) unique = `${name}_${i}`
+  return unique
+}
+
 /**
  * A new private function in the module under construction; `build` makes its body and gives its result types. Its name is
  * made unique by a number.
  */
 export function buildFunction(name: string, argumentTypes: readonly Type[], build: (inputs: Value[]) => readonly Type[]): Func {
   const { module } = currentFrame()
-  let unique = name
-  for (let i = 0; unique === 'main' || module.find(unique); i++) unique = `${name}_${i}`
+  const unique = uniqueName(module, name)
   const func = new Func(unique, argumentTypes, { visibility: 'private' })
   module.functions.push(func)
   const frame: Frame = { block: func.block, parent: undefined, constants: new Map(), what: `function ${unique}`, module }
