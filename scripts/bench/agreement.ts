@@ -1,3 +1,4 @@
+import { worstElement } from '../../src/host/agreement.ts'
 import { HostArray } from '../../src/ir/host-array.ts'
 import type { ConfiguredModel } from '../../src/models/registry.ts'
 import type { Executable, Session } from '../../src/program/session.ts'
@@ -48,19 +49,8 @@ export async function compareTrainSteps(configured: ConfiguredModel, interpreter
   return { differences, worst: differences.reduce((a, b) => (b.relative > a.relative ? b : a)), ms }
 }
 
-export function relativeDifference(actual: HostArray, expected: HostArray): number {
-  let difference = 0
-  let largest = 0
-  for (let i = 0; i < expected.data.length; i++) {
-    const [a, b] = [Number(actual.data[i]), Number(expected.data[i])]
-    if (a === b || (a !== a && b !== b)) continue
-    const error = Math.abs(a - b)
-    difference = Number.isNaN(error) ? Infinity : Math.max(difference, error)
-    largest = Math.max(largest, Math.abs(b))
-  }
-  for (let i = 0; i < expected.data.length; i++) largest = Math.max(largest, Math.abs(Number(expected.data[i])) || 0)
-  return difference === 0 ? 0 : difference / largest
-}
+/** The largest difference of two arrays, relative to the largest element. */
+export const relativeDifference = (actual: HostArray, expected: HostArray): number => worstElement(actual, expected, { ofLargest: 1 })?.excess ?? 0
 
 /** Tokens that repeat with a period, so that the memory has something to find; always the same for one step. */
 function makeBatch({ config }: ConfiguredModel, batch: number, step: number) {

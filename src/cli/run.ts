@@ -59,7 +59,7 @@ async function loadInputs({ inputs: types, name }: ProgramSource, paths: readonl
   const files = options.inputs ?? []
   if (files.length && options.random !== undefined) throw new InputError('--inputs and --random exclude each other')
   let arrays: HostArray[]
-  if (options.random !== undefined) arrays = drawInputs(types, options.random, (await import('../data/random.ts')).SeededRandom, (await import('../ir/host-array.ts')).HostArray)
+  if (options.random !== undefined) arrays = (await import('../data/random-arrays.ts')).randomArrays(types, options.random)
   else if (files.length === 1 && files[0].endsWith('.safetensors')) {
     const { readSafetensors } = await import('../data/safetensors.ts')
     const { tensors } = await readSafetensors(files[0])
@@ -78,22 +78,6 @@ async function loadInputs({ inputs: types, name }: ProgramSource, paths: readonl
     if (!sameType(array.type, types[i])) throw new InputError(`input ${i} (${paths[i]}): expected ${shortType(types[i])}, got ${shortType(array.type)}`, 'INPUT_TYPE')
   })
   return arrays
-}
-
-type Generator = new (seed: number) => { uint32(): number }
-
-function drawInputs(types: readonly TensorType[], seed: number, Random: Generator, Host: typeof HostArray): HostArray[] {
-  const random = new Random(seed)
-  return types.map((type) => {
-    const array = Host.zeros(type.dtype, type.shape)
-    const wide = typeof array.data[0] === 'bigint'
-    const whole = !(array.data instanceof Float32Array || array.data instanceof Float64Array)
-    const limit = type.dtype === 'bool' ? 2 : 4
-    const values = Array.from({ length: array.data.length }, () => (whole ? Math.floor((random.uint32() / 2 ** 32) * limit) : (random.uint32() / 2 ** 32) * 2 - 1))
-    if (wide) values.forEach((value, i) => (array.data[i] = BigInt(value)))
-    else return type.dtype.startsWith('c') ? (array.data.set(values as never), array) : Host.of(type.dtype, type.shape, values)
-    return array
-  })
 }
 
 async function report(results: readonly HostArray[], options: RunOptions): Promise<void> {

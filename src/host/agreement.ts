@@ -80,3 +80,91 @@ function indexOf(position: number, shape: readonly number[]): number[] {
   }
   return index
 }
+
+/** How far two floats may lie apart: they agree within any of the limits that are given. Integers and booleans have to be equal. */
+export interface Tolerance {
+  /** Representable values of the element type from one to the other. */
+  readonly ulp?: number
+  /** Difference over the magnitude of the expected element. */
+  readonly relative?: number
+  readonly absolute?: number
+  /** Difference over the largest finite magnitude of the expected array: right for sums, whose terms may cancel. */
+  readonly ofLargest?: number
+}
+
+/** The element that is farthest off. */
+export interface ElementError {
+  /** Position in row-major order, and as an index. */
+  readonly position: number
+  readonly index: readonly number[]
+  readonly actual: unknown
+  readonly expected: unknown
+  /** Of the worse part if complex; `Infinity` for NaN on one side. */
+  readonly ulp: number
+  readonly relative: number
+  readonly absolute: number
+  /** The error in units of what is allowed: more than 1 does not agree. */
+  readonly excess: number
+  /** How many elements do not agree. */
+  readonly count: number
+}
+
+/**
+ * The element of two arrays of one type that is farthest off, measured by the tolerance; undefined if all are equal. NaN is equal to NaN, an
+ * infinity to itself, the two zeros to each other.
+ */
+export function worstElement(actual: HostArray, expected: HostArray, tolerance: Tolerance): ElementError | undefined {
+  const info = dtypes[actual.dtype]
+  const part: DType = info.kind === 'complex' ? info.part : actual.dtype
+  const width = info.kind === 'complex' ? 2 : 1
+  const excessOf = excessMeasure(part, expected, tolerance)
+  let worst = -1
+  let excess = 0
+  const apart = new Set<number>()
+  for (let i = 0; i < actual.data.length; i++) {
+    const error = excessOf(actual.data[i], expected.data[i])
+    if (error > 1) apart.add(Math.floor(i / width))
+    if (error > excess) {
+      excess = error
+      worst = i
+    }
+  }
+  if (worst < 0) return undefined
+  const [a, b] = [Number(actual.data[worst]), Number(expected.data[worst])]
+  const absolute = Number.isNaN(a - b) ? Infinity : Math.abs(a - b)
+  const position = Math.floor(worst / width)
+  return {
+    position,
+    index: indexOf(position, actual.shape),
+    actual: actual.at(position),
+    expected: expected.at(position),
+    ulp: dtypes[part].kind === 'float' ? ulpDistance(part, a, b) : Infinity,
+    relative: absolute / Math.abs(b),
+    absolute,
+    excess,
+    count: apart.size,
+  }
+}
+
+/** The error of an element in units of what is allowed. */
+function excessMeasure(dtype: DType, expected: HostArray, { ulp, relative, absolute, ofLargest }: Tolerance): (a: number | bigint, b: number | bigint) => number {
+  if (dtypes[dtype].kind !== 'float') return (a, b) => (a === b ? 0 : Infinity)
+  const fixed = Math.max(absolute ?? 0, ofLargest === undefined ? 0 : ofLargest * largestMagnitude(expected))
+  return (x, y) => {
+    const [a, b] = [Number(x), Number(y)]
+    if (a === b || (a !== a && b !== b)) return 0
+    const difference = Math.abs(a - b)
+    if (!Number.isFinite(difference)) return Infinity
+    const ratio = difference / Math.max(fixed, (relative ?? 0) * Math.abs(b))
+    return ulp === undefined ? ratio : Math.min(ratio, ulpDistance(dtype, a, b) / ulp)
+  }
+}
+
+function largestMagnitude({ data }: HostArray): number {
+  let largest = 0
+  for (let i = 0; i < data.length; i++) {
+    const magnitude = Math.abs(Number(data[i]))
+    if (magnitude > largest && magnitude !== Infinity) largest = magnitude
+  }
+  return largest
+}
