@@ -15,6 +15,7 @@ export { bf16, bool, c128, c64, f16, f32, f64, i16, i32, i64, i8, typeOf, u16, u
 // Programs and where they run
 export { type LowerOptions, lower, lowerWith } from './program/lower.ts'
 export { Program } from './program/program.ts'
+export { type ImportOptions, type ImportedFunction, importStableHLO } from './program/import-stablehlo.ts'
 export type { SpecOf } from './program/trace-function.ts'
 export { type HostOf, evaluate, interpretProgram } from './program/evaluate.ts'
 export { type BuffersOf, Executable, type InputOf, Session } from './program/session.ts'
@@ -98,6 +99,8 @@ export type { Axes, TensorMethods } from './lib/tensor-methods.ts'
 // Nearest neighbours
 export { type ApproxTopKLowering, type ApproxTopKOptions, approxTopK, approxTopKLowerings, survivorCount } from './knn/approx-top-k.ts'
 export { type BinnedSearch, type XlaBinsOptions, binsForRecall, expectedRecall, expectedRecallOfBest, xlaBins } from './knn/recall.ts'
+export { type Distance, type NearestOptions, type RowOrder, distances, nearest, rowOrders } from './knn/nearest.ts'
+export { type SearchLowering, type SearchPlan, type SearchSize, chooseLowering, searchLowerings } from './knn/plan.ts'
 export { type Neighbours, topK } from './knn/top-k.ts'
 
 // Models

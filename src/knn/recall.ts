@@ -7,7 +7,7 @@ import { InputError } from '../ir/errors.ts'
  */
 
 /** Throws `InputError` unless `value` is an integer of at least `least`. */
-function needCount(name: string, value: number, least: number): void {
+export function needCount(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) throw new InputError(`${name} is ${value}, must be an integer of ${least} or more`, 'KNN_COUNT')
 }
 
