@@ -17,7 +17,7 @@ const plainIr = ['ir/host-array.ts', 'ir/types.ts', 'ir/dtypes.ts', 'ir/errors.t
 const language = ['ir', 'host', 'trace', 'ops', 'lib']
 const layers = [...language, 'autodiff', 'knn', 'nn']
 const training = [...layers, 'models', 'program', 'data', 'text', 'verify', 'interpret']
-const everything = [...training, 'train', 'runner', 'job', 'report', 'vitest']
+const everything = [...training, 'train', 'runner', 'search', 'job', 'report', 'vitest']
 
 /** The import direction: ir <- trace <- ops <- autodiff <- lib <- {knn, nn} <- models <- train <- job <- cli, and the rooms beside it. */
 export const houseRules: Readonly<Record<string, RoomRule>> = {
@@ -38,7 +38,12 @@ export const houseRules: Readonly<Record<string, RoomRule>> = {
   program: { rooms: ['ir', 'trace', 'ops', 'text', 'verify', 'interpret', 'runner'] },
   data: { rooms: [], files: plainIr },
   report: { rooms: [], files: plainIr },
-  vitest: { rooms: [...language, 'autodiff', 'program', 'text', 'verify', 'interpret'], packages: ['vitest'] },
+  vitest: {
+    rooms: [...language, 'autodiff', 'program', 'text', 'verify', 'interpret', 'runner'],
+    files: ['data/atomic-file.ts', 'data/random-arrays.ts'],
+    packages: ['vitest'],
+  },
+  search: { rooms: [...language, 'knn', 'program', 'data'] },
   job: { rooms: [...training, 'train', 'runner'] },
   cli: { rooms: everything },
 }
