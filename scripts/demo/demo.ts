@@ -4,11 +4,10 @@ import { parseArgs } from 'node:util'
 import { duration } from '../../src/cli/progress.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import { packageVersion } from '../../src/cli/version.ts'
-import { byteTokenizer } from '../../src/data/tokenizer.ts'
 import { InputError } from '../../src/ir/errors.ts'
 import { startRunner } from '../../src/program/start.ts'
 import { writeReport } from '../../src/report/write.ts'
-import { type TrainingData, loadTrainingData } from '../../src/train/corpus.ts'
+import { type TrainingData, openTrainingData } from '../../src/train/corpus.ts'
 import { demoReport } from './report.ts'
 import { batchSize, evaluationTokens, memorizing, runConfig, transformerXl } from './settings.ts'
 import { type Outcome, type TrainOne, timeSteps, trainAndEvaluate } from './train-one.ts'
@@ -46,7 +45,7 @@ async function main(): Promise<void> {
   const begin = performance.now()
   const projectRoot = fileURLToPath(new URL('../../', import.meta.url))
   say('Reading the sources of the installed packages ...')
-  const data = loadTrainingData(runConfig(1, seed).data, byteTokenizer(), projectRoot)
+  const data = await openTrainingData(runConfig(1, seed).data, projectRoot)
   say(`  ${describe(data)}`)
   const runner = await startRunner()
   const outcomes: Outcome[] = []

@@ -9,6 +9,7 @@ export const command = (): Command =>
     .addCommand(fetchCommand())
     .addCommand(listCommand())
     .addCommand(statsCommand())
+    .addCommand(tokenizeCommand())
 
 const folderOption = (): Option => new Option('--folder <path>', 'where corpora lie').default('corpora')
 
@@ -27,17 +28,13 @@ const fetchCommand = (): Command =>
       }
       const { knownCorpus } = await import('../data/known-corpora.ts')
       const { fetchCorpus } = await import('../data/fetch-corpus.ts')
-      const controller = new AbortController()
-      const onSignal = (): void => controller.abort()
-      process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
-      try {
-        const result = await fetchCorpus(knownCorpus(name), { folder: options.folder, signal: controller.signal, onStep: (text) => process.stderr.write(`${text} ...\n`) })
+      const { stoppable } = await import('./interruption.ts')
+      await stoppable(async (signal) => {
+        const result = await fetchCorpus(knownCorpus(name), { folder: options.folder, signal, onStep: (text) => process.stderr.write(`${text} ...\n`) })
         if (result.differs !== undefined) process.stderr.write(`engram: warning: ${result.differs}\n`)
         const facts = `${result.files} files, ${(result.bytes / 1e6).toFixed(1)} MB (${result.package} ${result.version})`
         process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${result.path}: ${facts}${result.fetched ? '' : ', there already'}\ntrain on it: engram train small --corpus ${name}\n`)
-      } finally {
-        process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-      }
+      })
     })
 
 const listCommand = (): Command =>
@@ -54,29 +51,66 @@ const listCommand = (): Command =>
       else for (const row of rows) process.stdout.write(`${row.name.padEnd(10)} ${row.there ? 'there' : '-    '}  ${(row.bytes / 1e6).toFixed(1).padStart(5)} MB  ${String(row.files).padStart(5)} files  ${row.title}\n`)
     })
 
-interface StatsOptions {
+interface ReadingOptions {
   readonly extensions?: [string, ...string[]]
   readonly documents: 'files' | 'folders'
   readonly maxDocumentBytes?: number
   readonly json?: boolean
 }
 
-const statsCommand = (): Command =>
-  new Command('stats')
-    .summary('documents, bytes and a histogram of lengths')
-    .description('Reads a corpus as a training run would, and tells how many documents it has and how long they are.')
+/** A command that reads a corpus as a training run would. */
+export const corpusReader = (name: string): Command =>
+  new Command(name)
     .argument('<corpus>', 'a folder or file of text, a fetched corpus, or "installed"')
     .option('--extensions <ending...>', 'take files with these endings alone')
     .addOption(new Option('--documents <kind>', 'a document per file, or per first-level folder').choices(['files', 'folders']).default('files'))
     .option('--max-document-bytes <count>', 'divide longer documents', positiveInteger)
     .addOption(jsonOption())
-    .action(async (corpus: string, options: StatsOptions) => {
-      const { openCorpus } = await import('../train/corpus.ts')
+
+/** The corpus that such a command was given. */
+export async function openReadCorpus(corpus: string, options: ReadingOptions) {
+  const { openCorpus } = await import('../train/corpus.ts')
+  const { packageRoot } = await import('../runner/python.ts')
+  return openCorpus({ ...options, corpus }, packageRoot)
+}
+
+const statsCommand = (): Command =>
+  corpusReader('stats')
+    .summary('documents, bytes and a histogram of lengths')
+    .description('Reads a corpus as a training run would, and tells how many documents it has and how long they are.')
+    .action(async (corpus: string, options: ReadingOptions) => {
       const { corpusStatistics } = await import('../data/corpus.ts')
-      const { packageRoot } = await import('../runner/python.ts')
-      const opened = openCorpus({ ...options, corpus }, packageRoot)
+      const opened = await openReadCorpus(corpus, options)
       const statistics = corpusStatistics(opened.documents)
       process.stdout.write(options.json ? `${JSON.stringify({ corpus: opened.name, ...statistics, skipped: opened.skipped })}\n` : statisticsText(opened.name, statistics, opened.skipped))
+    })
+
+interface TokenizeOptions extends ReadingOptions {
+  readonly tokenizer: string
+  readonly output: string
+  readonly shardTokens?: number
+}
+
+const tokenizeCommand = (): Command =>
+  corpusReader('tokenize')
+    .summary('write a corpus as token shards')
+    .description('Turns a corpus into tokens on disk, once; training then reads them as a stream and begins at once.')
+    .requiredOption('-o, --output <folder>', 'where the shards are written')
+    .option('--tokenizer <file>', '"bytes", or a tokenizer.json', 'bytes')
+    .option('--shard-tokens <count>', 'tokens of a shard (default 67108864)', positiveInteger)
+    .addHelpText('after', '\nExamples:\n  engram corpus tokenize hol-light --tokenizer tokenizer.json -o shards/hol-light\n  engram train small --corpus shards/hol-light')
+    .action(async (corpus: string, options: TokenizeOptions) => {
+      const { readTokenizer } = await import('../data/tokenizers.ts')
+      const { writeShards } = await import('../data/shards.ts')
+      const { ProgressLine } = await import('./progress-line.ts')
+      const tokenizer = await readTokenizer(options.tokenizer)
+      const opened = await openReadCorpus(corpus, options)
+      const progress = new ProgressLine()
+      const manifest = await writeShards(options.output, opened.documents, { tokenizer, shardTokens: options.shardTokens, onProgress: (done, total) => progress.show(`tokenizing: ${done} of ${total} documents`) }).finally(() => progress.end())
+      const tokens = manifest.shards.reduce((sum, shard) => sum + shard.tokens, 0)
+      const bytes = manifest.documents.reduce((sum, document) => sum + document.bytes, 0)
+      const facts = { corpus: opened.name, output: options.output, documents: manifest.documents.length, tokens, bytes, bytesPerToken: bytes / tokens, shards: manifest.shards.length, vocabularySize: tokenizer.vocabularySize }
+      process.stdout.write(options.json ? `${JSON.stringify(facts)}\n` : `${options.output}: ${facts.documents} documents, ${tokens.toLocaleString('en')} tokens of ${tokenizer.vocabularySize} kinds, ${facts.bytesPerToken.toFixed(2)} bytes a token\n`)
     })
 
 function statisticsText(name: string, statistics: CorpusStatistics, skipped: Readonly<Record<string, number>>): string {

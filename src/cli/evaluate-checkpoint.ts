@@ -1,10 +1,10 @@
 import type { SplitName } from '../data/split.ts'
-import { tokenizerFrom } from '../data/tokenizer.ts'
+import { tokenizerFrom } from '../data/tokenizers.ts'
 import { checkConfiguration } from '../models/configuration.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { packageRoot } from '../runner/python.ts'
 import { findCheckpoint, readManifest, readTensors } from '../train/checkpoint.ts'
-import { loadTrainingData } from '../train/corpus.ts'
+import { openTrainingData } from '../train/corpus.ts'
 import { type Evaluation, Evaluator } from '../train/evaluator.ts'
 import { initProgram } from '../train/programs.ts'
 import { checkRunConfig } from '../train/run-config.ts'
@@ -29,7 +29,7 @@ export async function evaluateCheckpoint(path: string, options: CheckpointEvalua
   const config = checkConfiguration(model.schema, manifest.model, `the configuration in ${checkpoint}`)
   const run = checkRunConfig(manifest.run)
   const tokenizer = tokenizerFrom(manifest.tokenizer)
-  const data = loadTrainingData({ ...run.data, ...(options.corpus === undefined ? {} : { corpus: options.corpus }) }, tokenizer, packageRoot)
+  const data = await openTrainingData({ ...run.data, ...(options.corpus === undefined ? {} : { corpus: options.corpus }) }, packageRoot, tokenizer)
   const documents = data.documents[options.split]
   if (documents.length === 0) throw new TrainError(`the corpus ${data.name} has no ${options.split} documents`, 'RUN_CONFIGURATION', { hint: 'choose another --split' })
 
@@ -47,6 +47,7 @@ export async function evaluateCheckpoint(path: string, options: CheckpointEvalua
     for (const buffer of flatten(parameters, isDeviceBuffer, 'the parameters').leaves) buffer.release()
     return { checkpoint, step: manifest.step, evaluation }
   } finally {
+    data.close()
     await session.close()
   }
 }

@@ -9,8 +9,10 @@ const commands: Readonly<Record<string, () => Promise<{ command: () => Command }
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
   corpus: () => import('./corpus.ts'),
+  tokenizer: () => import('./tokenizer.ts'),
   compile: () => import('./compile.ts'),
   run: () => import('./run.ts'),
+  knn: () => import('./knn.ts'),
   check: () => import('./check.ts'),
   format: () => import('./format.ts'),
   diff: () => import('./diff.ts'),
@@ -34,8 +36,11 @@ async function main(args: readonly string[]): Promise<void> {
   await program.parseAsync([...args], { from: 'user' })
 }
 
-/** Subcommands give their errors to `main` instead of ending the process. */
-const quiet = (command: Command): Command => command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for the options)')
+/** Subcommands, and theirs, give their errors to `main` instead of ending the process. */
+const quiet = (command: Command): Command => {
+  command.commands.forEach(quiet)
+  return command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for the options)')
+}
 
 // A reader that has seen enough, as in `engram compile tiny | head`, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

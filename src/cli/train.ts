@@ -7,6 +7,7 @@ import { exitCodes } from './report-error.ts'
 
 interface TrainOptions {
   readonly corpus?: string
+  readonly tokenizer: string
   readonly extensions?: string[]
   readonly documents?: 'files' | 'folders'
   readonly maxDocumentTokens?: number
@@ -41,7 +42,8 @@ export const command = (): Command =>
         'Ctrl-C ends the step, saves a checkpoint and says how to go on (exit code 130); a second Ctrl-C quits at once.',
     )
     .argument('[model]', 'a preset, MODEL:PRESET, or ./file.ts#export; not needed with --resume')
-    .option('--corpus <path>', 'a folder or file of text, a fetched corpus (engram corpus list), or "installed": the sources that the set-up installed', 'installed')
+    .option('--corpus <path>', 'a folder or file of text, a fetched corpus, a folder of token shards (see engram corpus), or "installed": the sources that the set-up installed', 'installed')
+    .option('--tokenizer <file>', '"bytes", or a tokenizer.json (see engram tokenizer); token shards bring their own', 'bytes')
     .option('--extensions <ending...>', 'take files with these endings alone, e.g. --extensions .ml .hl')
     .addOption(new Option('--documents <kind>', 'a document per file, or per first-level folder').choices(['files', 'folders']).default('files'))
     .option('--max-document-tokens <count>', 'read longer documents as several', positiveInteger)
@@ -86,11 +88,14 @@ export const command = (): Command =>
 
 async function newRun(reference: string, options: TrainOptions, prepare: typeof import('./training-run.ts').prepareNewRun) {
   const { loadModel } = await import('./model-reference.ts')
-  const { byteTokenizer } = await import('../data/tokenizer.ts')
-  const named: NamedModel = await loadModel(reference, { vocabularySize: byteTokenizer().vocabularySize, ...options.set })
+  const { tokenizerOf } = await import('../train/corpus.ts')
+  const { checkRunConfig } = await import('../train/run-config.ts')
   const fromFile = options.config === undefined ? {} : await readConfigFile(options.config)
+  const config = { ...runConfigOf(options), ...fromFile }
+  const { vocabularySize } = await tokenizerOf(checkRunConfig(config).data)
+  const named: NamedModel = await loadModel(reference, { vocabularySize, ...options.set })
   const name = options.name ?? reference.replace(/^.*[/\\]/, '').replace(/[^A-Za-z0-9._-]+/g, '-')
-  return prepare(join(options.runs, name), named, { ...runConfigOf(options), ...fromFile })
+  return prepare(join(options.runs, name), named, config)
 }
 
 /** The run's configuration that the flags give. */
@@ -102,7 +107,7 @@ export function runConfigOf(options: TrainOptions): RunConfigInput {
   return {
     optimizer: { kind: options.optimizer, schedule },
     clipGlobalNorm: options.clip,
-    data: { corpus: options.corpus, extensions: options.extensions, documents: options.documents, maxDocumentTokens: options.maxDocumentTokens },
+    data: { corpus: options.corpus, tokenizer: options.tokenizer, extensions: options.extensions, documents: options.documents, maxDocumentTokens: options.maxDocumentTokens },
     batchSize: options.batch,
     steps,
     seed: options.seed,

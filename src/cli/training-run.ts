@@ -1,11 +1,11 @@
 import { basename, resolve } from 'node:path'
 import { lossUnits } from '../data/loss-units.ts'
-import { byteTokenizer } from '../data/tokenizer.ts'
+import { tokenizerFrom } from '../data/tokenizers.ts'
 import { checkConfiguration } from '../models/configuration.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { packageRoot } from '../runner/python.ts'
-import { findCheckpoint, runOfCheckpoint } from '../train/checkpoint.ts'
-import { loadTrainingData } from '../train/corpus.ts'
+import { findCheckpoint, readManifest, runOfCheckpoint } from '../train/checkpoint.ts'
+import { openTrainingData } from '../train/corpus.ts'
 import { type RunConfigInput, checkRunConfig } from '../train/run-config.ts'
 import { type RunFolder, type SavedConfig, appendMetrics, assertNewRun, createRunFolder, openRunFolder, rewindMetrics, runFolder, saveConfig } from '../train/run-folder.ts'
 import { type RunResult, type TrainListener, Trainer } from '../train/trainer.ts'
@@ -45,15 +45,14 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
   const tell = (event: string, facts: Record<string, unknown>, line: string): void => {
     process.stdout.write(`${json ? JSON.stringify({ event, ...facts }) : line}\n`)
   }
-  const tokenizer = byteTokenizer()
-  const data = loadTrainingData(run.data, tokenizer, packageRoot)
+  const data = await openTrainingData(run.data, packageRoot, resume === undefined ? undefined : tokenizerFrom((await readManifest(resume)).tokenizer))
   const session = await startSession(backend)
   const stop = interruption(`the step under way ends, then the state is saved in ${resolve(folder.checkpoints)}`)
   try {
     const trainer = await Trainer.create(session, {
       ...named,
       run,
-      tokenizer,
+      tokenizer: data.tokenizer,
       train: data.documents.train,
       heldOut: data.documents[run.evaluation.split],
       resume,
@@ -102,6 +101,7 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
     throw error
   } finally {
     stop.forget()
+    data.close()
     await session.close()
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -10,7 +10,8 @@ import {
   encodeManifest, encodeShardHeader, headerBytes, manifestName,
 } from './shard-format.ts'
 import { type TokenDocument, encodeDocument } from './token-documents.ts'
-import { type TokenArray, type Tokenizer, tokenizerFrom } from './tokenizer.ts'
+import type { TokenArray, Tokenizer } from './tokenizer.ts'
+import { tokenizerFrom } from './tokenizers.ts'
 
 export interface WriteShardsOptions {
   readonly tokenizer: Tokenizer
@@ -208,6 +209,9 @@ export class TokenShards {
     return content
   }
 }
+
+/** Whether a path is a folder of token shards. */
+export const hasShards = (folder: string): boolean => existsSync(join(folder, manifestName)) && readdirSync(folder).some((name) => /^tokens-\d+\.bin$/.test(name))
 
 function readManifest(folder: string): string {
   const path = join(folder, manifestName)

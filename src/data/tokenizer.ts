@@ -1,5 +1,4 @@
-import { z } from 'zod'
-import { DataError, issueText } from './errors.ts'
+import { DataError } from './errors.ts'
 
 /** Token ids as they are stored: the narrowest unsigned type that holds the vocabulary. */
 export type TokenArray = Uint8Array | Uint16Array | Uint32Array
@@ -24,8 +23,18 @@ export interface Tokenizer {
   describe(): TokenizerDescription
 }
 
-const descriptionSchema = z.looseObject({ kind: z.string(), vocabularySize: z.int().positive() })
-export type TokenizerDescription = z.infer<typeof descriptionSchema>
+/** Kind and size, and what that kind needs beside them. */
+export interface TokenizerDescription {
+  readonly kind: string
+  readonly vocabularySize: number
+  readonly [key: string]: unknown
+}
+
+/** Throws `DataError` unless `id`, at place `place` of a list, is one of the vocabulary. */
+export function checkId(id: number, place: number, vocabularySize: number, which: string): void {
+  if (!Number.isInteger(id) || id < 0 || id >= vocabularySize)
+    throw new DataError(`token ${id} at place ${place} is outside the vocabulary of ${which} tokenizer (0 to ${vocabularySize - 1})`, 'TOKEN_RANGE')
+}
 
 /** The narrowest empty store for `count` ids below `vocabularySize`. */
 export function allocateTokens(vocabularySize: number, count: number): TokenArray {
@@ -56,31 +65,11 @@ export function byteTokenizer(): Tokenizer {
       let used = 0
       for (let i = 0; i < ids.length; i++) {
         const id = ids[i]
-        if (!Number.isInteger(id) || id < 0 || id >= byteVocabulary)
-          throw new DataError(`token ${id} at place ${i} is outside the vocabulary of the bytes tokenizer (0 to ${byteVocabulary - 1})`, 'TOKEN_RANGE')
+        checkId(id, i, byteVocabulary, 'the bytes')
         if (id !== BYTE_END) bytes[used++] = id
       }
       return bytes.slice(0, used)
     },
     describe: () => ({ kind: 'bytes', vocabularySize: byteVocabulary }),
   }
-}
-
-/** How each kind of tokenizer is made from its description. */
-const makers: Readonly<Record<string, (description: TokenizerDescription) => Tokenizer>> = { bytes: byteTokenizer }
-
-/**
- * The tokenizer that `describe()` told of. Throws `DataError` if the description is malformed, of an unknown kind, or of
- * another vocabulary size than that kind gives.
- */
-export function tokenizerFrom(description: unknown): Tokenizer {
-  const parsed = descriptionSchema.safeParse(description)
-  if (!parsed.success) throw new DataError(`not a tokenizer's description: ${issueText(parsed.error)}`, 'TOKENIZER_UNKNOWN')
-  const { kind, vocabularySize } = parsed.data
-  const make = Object.hasOwn(makers, kind) ? makers[kind] : undefined
-  if (!make) throw new DataError(`tokenizer '${kind}' is not known; known: ${Object.keys(makers).join(', ')}`, 'TOKENIZER_UNKNOWN')
-  const tokenizer = make(parsed.data)
-  if (tokenizer.vocabularySize !== vocabularySize)
-    throw new DataError(`tokenizer '${kind}' has ${tokenizer.vocabularySize} ids, but ${vocabularySize} were expected`, 'TOKENIZER_UNKNOWN')
-  return tokenizer
 }

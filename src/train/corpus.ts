@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type Corpus, readCorpus } from '../data/corpus.ts'
 import { DataError } from '../data/errors.ts'
 import { installedSources } from '../data/installed.ts'
 import { fetchedFolder, knownCorpora } from '../data/known-corpora.ts'
+import { TokenShards, hasShards } from '../data/shards.ts'
 import { type SplitName, splitDocuments } from '../data/split.ts'
 import { type TokenDocument, encodeDocuments } from '../data/token-documents.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
+import { readTokenizer } from '../data/tokenizers.ts'
 import type { CorpusConfig } from './run-config.ts'
 
 /** A corpus divided into parts, as tokens. */
@@ -15,21 +19,65 @@ export interface TrainingData {
   readonly documents: Readonly<Record<SplitName, readonly TokenDocument[]>>
   /** Documents and bytes of each part. */
   readonly sizes: Readonly<Record<SplitName, { readonly documents: number; readonly bytes: number }>>
+  /** Closes the files that documents are read from. */
+  close(): void
 }
 
 /**
- * Reads a corpus, divides it and turns it into tokens; all of it is kept in memory. `projectRoot` is where `installed` looks.
- * Throws `DataError` where the corpus is missing, empty, binary or too small to divide.
+ * The data of a run. A folder of token shards is read as a stream, with the tokenizer that wrote them; any other corpus is turned into
+ * tokens here and kept in memory, with the tokenizer that the configuration names, or with `saved`, that of a checkpoint. `projectRoot` is
+ * where `installed` looks. Throws `DataError` where the corpus is missing, empty, binary or too small to divide, and where shards were
+ * written with another tokenizer than the one that is asked for.
  */
-export function loadTrainingData(config: CorpusConfig, tokenizer: Tokenizer, projectRoot: string): TrainingData {
+export async function openTrainingData(config: CorpusConfig, projectRoot: string, saved?: Tokenizer): Promise<TrainingData> {
+  if (hasShards(config.corpus)) return shardData(config, saved)
+  const tokenizer = saved ?? (await readTokenizer(config.tokenizer))
   const corpus = openCorpus(config, projectRoot)
   const parts = splitDocuments(corpus.documents, { fractions: config.split, measure: 'bytes' })
+  return { ...divided(corpus.name, tokenizer, parts, (documents) => encodeDocuments(documents, tokenizer)), close: () => {} }
+}
+
+/** The tokenizer that a run of this configuration has. Throws as `openTrainingData`. */
+export async function tokenizerOf(config: Pick<CorpusConfig, 'corpus' | 'tokenizer'>): Promise<Tokenizer> {
+  if (!hasShards(config.corpus)) return readTokenizer(config.tokenizer)
+  const shards = TokenShards.open(config.corpus)
+  shards.close()
+  return shards.tokenizer
+}
+
+async function shardData(config: CorpusConfig, saved?: Tokenizer): Promise<TrainingData> {
+  const shards = TokenShards.open(config.corpus)
+  try {
+    const wanted = saved ?? (config.tokenizer === 'bytes' ? undefined : await readTokenizer(config.tokenizer))
+    if (wanted && !isDeepStrictEqual(plain(wanted), plain(shards.tokenizer)))
+      throw new DataError(
+        `the token shards in ${config.corpus} were written with another tokenizer (${describe(shards.tokenizer)}) than ${saved ? 'the checkpoint has' : config.tokenizer} (${describe(wanted)}); write them again with that one`,
+        'TOKENIZER_UNKNOWN',
+        { path: config.corpus },
+      )
+    const parts = splitDocuments(shards.documents, { fractions: config.split, measure: 'bytes' })
+    return { ...divided(basename(config.corpus), shards.tokenizer, parts, (documents) => documents), close: () => shards.close() }
+  } catch (error) {
+    shards.close()
+    throw error
+  }
+}
+
+const plain = (tokenizer: Tokenizer): unknown => JSON.parse(JSON.stringify(tokenizer.describe()))
+const describe = ({ kind, vocabularySize }: Tokenizer): string => `${kind}, ${vocabularySize} ids`
+
+function divided<D extends { readonly sizeBytes: number }>(
+  name: string,
+  tokenizer: Tokenizer,
+  parts: Readonly<Record<SplitName, readonly D[]>>,
+  asTokens: (documents: readonly D[]) => readonly TokenDocument[],
+): Omit<TrainingData, 'close'> {
   const of = <R>(make: (name: SplitName) => R): Record<SplitName, R> => ({ train: make('train'), validation: make('validation'), test: make('test') })
   return {
-    name: corpus.name,
+    name,
     tokenizer,
-    documents: of((name) => encodeDocuments(parts[name], tokenizer)),
-    sizes: of((name) => ({ documents: parts[name].length, bytes: parts[name].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) })),
+    documents: of((part) => asTokens(parts[part])),
+    sizes: of((part) => ({ documents: parts[part].length, bytes: parts[part].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) })),
   }
 }
 

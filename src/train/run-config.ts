@@ -4,8 +4,11 @@ import { optimizerSchema } from './optimizers/registry.ts'
 
 /** Where text comes from and how it is cut. */
 export const corpusConfigSchema = z.strictObject({
-  /** A folder or file of text, or a name: `installed` (the sources that the set-up itself installed), or what `engram corpus fetch` brought. */
+  /** A folder or file of text, or a name: `installed` (the sources that the set-up itself installed),
+   * what `engram corpus fetch` brought, or a folder of token shards. */
   corpus: z.string().min(1).default('installed'),
+  /** `bytes`, or a Hugging Face `tokenizer.json`; token shards bring their own. */
+  tokenizer: z.string().min(1).default('bytes'),
   /** File endings to take; all text files without it. */
   extensions: z.array(z.string().min(1)).min(1).optional(),
   /** One document per file, or per first-level folder. */

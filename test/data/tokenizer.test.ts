@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bitsPerByte, lossUnits, noLoss, addLoss } from '../../src/data/loss-units.ts'
 import { encodeDocuments } from '../../src/data/token-documents.ts'
-import { byteTokenizer, tokenizerFrom } from '../../src/data/tokenizer.ts'
+import { byteTokenizer } from '../../src/data/tokenizer.ts'
+import { tokenizerFrom } from '../../src/data/tokenizers.ts'
 import { thrownBy } from './temporary-folder.ts'
 
 test('bytes go through unchanged, special ids give none', () => {
