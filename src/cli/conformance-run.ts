@@ -8,6 +8,7 @@ import { printModule } from '../text/print.ts'
 import { VerifyError } from '../verify/verify-error.ts'
 import { checkModule, verifyModule } from '../verify/verify.ts'
 import type { ConformanceCase, ExpectedError } from './conformance-cases.ts'
+import { withTimeLimit } from './time-limit.ts'
 
 export interface CaseResult {
   readonly passed: boolean
@@ -22,19 +23,23 @@ interface Diagnostic {
   readonly message: string
 }
 
-/** Runs one case; whatever goes wrong in it is its result, never an exception. */
-export async function runCase(each: ConformanceCase): Promise<CaseResult> {
+/** Runs one case, for at most so many milliseconds; whatever goes wrong in it is its result, never an exception. */
+export async function runCase(each: ConformanceCase, limitMs = 60_000): Promise<CaseResult> {
   try {
     const text = await each.read()
-    if (each.mode === 'verify_reject') return refuse(each, text)
-    const options = { file: each.id, allowForeignOps: each.allowForeignOps }
-    const module = checkModule(parseModule(text, options))
-    if (each.mode === 'exec' || each.mode === 'parallel') run(module, each)
-    else if (each.mode !== 'verify_accept') roundTrip(module, options)
-    return { passed: true }
+    return withTimeLimit(limitMs, () => judge(each, text))
   } catch (error) {
     return { passed: false, reason: reasonOf(error), ...(each.mode === 'verify_reject' ? { refused: false } : {}) }
   }
+}
+
+function judge(each: ConformanceCase, text: string): CaseResult {
+  if (each.mode === 'verify_reject') return refuse(each, text)
+  const options = { file: each.id, allowForeignOps: each.allowForeignOps }
+  const module = checkModule(parseModule(text, options))
+  if (each.mode === 'exec' || each.mode === 'parallel') run(module, each)
+  else if (each.mode !== 'verify_accept') roundTrip(module, options)
+  return { passed: true }
 }
 
 function run(module: Module, { entries }: ConformanceCase): void {

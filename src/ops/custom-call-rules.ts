@@ -1,10 +1,12 @@
 import { type Attribute, attributeText } from '../ir/attributes.ts'
 import type { InferContext } from '../ir/op-definition.ts'
 import { type Type, isTensorType, typeText } from '../ir/types.ts'
+import { checkBuffers } from './buffer-rules.ts'
 import { compatibleType } from './elementwise-rules.ts'
 
 /** What must hold of a custom call's attributes. Source: StableHLO, the verifier of `custom_call`. */
 export interface CustomCallAttributes {
+  readonly call_target_name: string
   readonly backend_config?: Attribute | undefined
   readonly api_version?: number | undefined
   readonly called_computations?: readonly string[] | undefined
@@ -37,7 +39,8 @@ export function checkCustomCall(attributes: CustomCallAttributes, context: Pick<
   const flat = results.length === 1 && only.kind === 'tuple' ? only.elements : results
   if (operandLayouts) checkLayouts('operand', operands, operandLayouts, fail)
   if (resultLayouts) checkLayouts('result', flat, resultLayouts, fail)
-  if (attributes.output_operand_aliases) checkAliases(attributes.output_operand_aliases, operands, results, fail)
+  const aliases = attributes.output_operand_aliases ? checkAliases(attributes.output_operand_aliases, operands, results, fail) : []
+  checkBuffers(attributes.call_target_name, operands, results, aliases, fail)
 }
 
 function checkConfig({ backend_config: config, api_version: version = 1 }: CustomCallAttributes, fail: Fail): void {
@@ -69,7 +72,8 @@ function checkLayouts(what: 'operand' | 'result', types: readonly Type[], layout
 
 const aliasPattern = /^#stablehlo\.output_operand_alias<\s*output_tuple_indices\s*=\s*\[([^\]]*)\]\s*,\s*operand_index\s*=\s*(-?\d+)\s*,\s*operand_tuple_indices\s*=\s*\[([^\]]*)\]\s*>$/
 
-function checkAliases(aliases: Attribute, operands: readonly Type[], results: readonly Type[], fail: Fail): void {
+/** Gives the parts that stand for each other, as messages name them: `1[0, 2]`. */
+function checkAliases(aliases: Attribute, operands: readonly Type[], results: readonly Type[], fail: Fail): { operand: string; output: string }[] {
   if (aliases.kind !== 'array') return fail('output_operand_aliases must be an array')
   const attribute = 'in the output_operand_alias attribute'
   const output: Type = results.length === 1 ? results[0] : { kind: 'tuple', elements: results }
@@ -82,7 +86,7 @@ function checkAliases(aliases: Attribute, operands: readonly Type[], results: re
     }
     return found
   }
-  for (const alias of aliases.elements) {
+  return aliases.elements.map((alias) => {
     const [, outputIndices, operand, operandIndices] = (alias.kind === 'dialect' && aliasPattern.exec(alias.text)) || fail(`${attributeText(alias)} is no output_operand_alias`)
     const index = Number(operand)
     if (index < 0 || index >= operands.length) fail(`expects operandIndex ${attribute} to be in range [0, ${operands.length}); but got: ${index}.`)
@@ -90,5 +94,7 @@ function checkAliases(aliases: Attribute, operands: readonly Type[], results: re
     const to = part(output, outputIndices, 'output_tuple_indices')
     if (!compatibleType(from, to))
       fail(`shapes mismatch ${attribute}: operand part has type '${typeText(from)}' and output part has type '${typeText(to)}'`)
-  }
+    const path = (indices: string) => `[${indices.split(',').map((each) => each.trim()).filter(Boolean).join(', ')}]`
+    return { operand: `${index}${path(operandIndices)}`, output: path(outputIndices) }
+  })
 }
