@@ -17,14 +17,22 @@ async function overviewHelp(): Promise<string> {
   return stdout.trim()
 }
 
-/** What `engram NAME --help` prints where standard output is no terminal; without the start of a process for each. */
-async function commandHelp(name: string): Promise<string> {
+/**
+ * What `engram NAME --help` prints where standard output is no terminal, and the same of its own commands under headings of theirs; without the
+ * start of a process for each.
+ */
+async function commandSection(name: string): Promise<string> {
   const { command } = (await import(pathToFileURL(path.join(root, `src/cli/${name}.ts`)).href)) as { command: () => Command }
+  const top = command()
+  new Command('engram').addCommand(top)
+  const nested = top.commands.map((each) => section(`### engram ${name} ${each.name()}`, each))
+  return [section(`## engram ${name}`, top), ...nested].join('\n')
+}
+
+function section(heading: string, command: Command): string {
   let text = ''
-  const described = command().configureOutput({ writeOut: (part) => void (text += part), getOutHelpWidth: () => 80 })
-  new Command('engram').addCommand(described)
-  described.outputHelp()
-  return text.trim()
+  command.configureOutput({ writeOut: (part) => void (text += part), getOutHelpWidth: () => 80 }).outputHelp()
+  return `${heading}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`
 }
 
 /** The page, from the commands as they are now. */
@@ -42,7 +50,7 @@ In the checkout the command is \`node bin/engram.mjs\`, or \`npm run -s engram -
 ${overview}
 \`\`\`
 `]
-  for (const name of names) sections.push(`## engram ${name}\n\n\`\`\`text\n${await commandHelp(name)}\n\`\`\`\n`)
+  for (const name of names) sections.push(await commandSection(name))
   return sections.join('\n')
 }
 
