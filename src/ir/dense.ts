@@ -38,6 +38,15 @@ export class DenseElements {
     return this.values.type.shape.length === 0 && this.type.shape.length > 0
   }
 
+  /** The same value, as a splat if all elements are the same: MLIR makes no difference between the two. */
+  uniform(): DenseElements {
+    const { data, shape, dtype } = this.values
+    const width = dtypes[dtype].kind === 'complex' ? 2 : 1
+    if (shape.length === 0 || data.length === 0 || this.#bytes) return this
+    for (let i = width; i < data.length; i++) if (!Object.is(data[i], data[i - width])) return this
+    return DenseElements.splat(this.type, new HostArray(tensorType(dtype, []), data.slice(0, width) as Float32Array))
+  }
+
   /** The whole array. */
   toArray(): HostArray {
     if (sameShape(this.type.shape, this.values.shape)) return this.values

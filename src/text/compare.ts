@@ -1,4 +1,5 @@
 import { dictionaryText } from '../ir/attributes.ts'
+import { DenseElements } from '../ir/dense.ts'
 import { type Block, type DiscardableAttributes, type Func, type Module, type Operation, type Value, isDeclaration } from '../ir/module.ts'
 import type { AttributeCodec } from '../ir/op-definition.ts'
 import { shortType, sameType, typeText } from '../ir/types.ts'
@@ -265,11 +266,14 @@ function unequalLists(what: string, a: readonly string[], b: readonly string[]):
       : [`+ ${what} ${after!.position}: ${shortened(after!.text)}`])
 }
 
+/** Constants may be written as one value or as all of them. */
+const canonical = (value: unknown): unknown => (value instanceof DenseElements ? value.uniform() : value)
+
 /** What the definition knows and what it does not, each as text. */
 function attributeTexts({ definition, attributes, discardable }: Operation): AttributeTexts {
   const texts = new Map<string, string>()
   const codecs = definition.attributes as Record<string, AttributeCodec<unknown>>
-  for (const name in codecs) if (attributes[name] !== undefined) texts.set(name, codecs[name].print(attributes[name]))
+  for (const name in codecs) if (attributes[name] !== undefined) texts.set(name, codecs[name].print(canonical(attributes[name])))
   for (const [name, text] of discardableTexts(discardable)) texts.set(name, text)
   return texts
 }

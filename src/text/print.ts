@@ -2,7 +2,7 @@ import type { AssemblyPrinter } from '../ir/assembly.ts'
 import { dictionaryText, entryText, quote, symbolText } from '../ir/attributes.ts'
 import { TraceError } from '../ir/errors.ts'
 import type { Location } from '../ir/location.ts'
-import { type Block, type DiscardableAttributes, type Func, type Module, Operation, type Region, type Value, isDeclaration } from '../ir/module.ts'
+import { type Block, type DiscardableAttributes, type Func, type Module, Operation, type Region, type Value, isDeclaration, walkOperations } from '../ir/module.ts'
 import { type Type, typeText } from '../ir/types.ts'
 
 /**
@@ -26,7 +26,23 @@ export const printOperation = (operation: Operation, names?: ReadonlyMap<Value, 
 export function valueNames(module: Module): ReadonlyMap<Value, string> {
   const printer = new Printer({})
   printer.module(module)
-  return printer.names
+  const { names } = printer
+  // Forms such as `applies stablehlo.add` show nothing of the region they stand for.
+  let hidden = 0
+  const name = (value: Value): unknown => names.has(value) || names.set(value, `%inner${hidden++}`)
+  eachFunction(module, (func) => {
+    for (const block of func.body.blocks)
+      walkOperations(block, (operation) => {
+        operation.results.forEach(name)
+        for (const region of operation.regions) for (const inner of region.blocks) inner.arguments.forEach(name)
+      })
+  })
+  return names
+}
+
+function eachFunction(module: Module, visit: (func: Func) => void): void {
+  module.functions.forEach(visit)
+  for (const inner of module.modules) eachFunction(inner, visit)
 }
 
 class Printer implements AssemblyPrinter {

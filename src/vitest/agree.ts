@@ -14,7 +14,7 @@ import { checkModule } from '../verify/verify.ts'
 import { type TracedSource, intermediateBytes, withIntermediates } from './intermediates.ts'
 import type { MatchResult } from './match-stablehlo.ts'
 import { sessionOf } from './sessions.ts'
-import { OperationText, type Subject, type SubjectOptions, sourceOf, subjectOf } from './subject.ts'
+import { OperationText, type Subject, type SubjectOptions, receivedFile, sourceOf, subjectOf } from './subject.ts'
 
 /** One tolerance for all floats, or one for each element type; `default` is for those not named. */
 export type AgreementTolerance = Tolerance | (Partial<Record<DType, Tolerance>> & { readonly default?: Tolerance })
@@ -44,8 +44,9 @@ const tracedBytes = 2 ** 28
  */
 function defaultTolerance(dtype: DType): Tolerance {
   const info = dtypes[dtype]
-  const part = info.kind === 'complex' ? info.part : dtype
-  const epsilon = { f64: 2 ** -52, f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7 }[part as string]
+  const part: DType = info.kind === 'complex' ? info.part : dtype
+  const epsilon = ({ f64: 2 ** -52, f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7 } as Partial<Record<DType, number>>)[part]
+  if (dtypes[part].kind !== 'float') return {}
   if (part === 'f64' || part === 'f32') return { ofLargest: 128 * epsilon! }
   return epsilon === undefined ? { ulp: 1 } : { ofLargest: 4 * epsilon }
 }
@@ -72,7 +73,7 @@ function toleranceRule(given: AgreementTolerance | undefined): (dtype: DType) =>
 /** Runs the program on the interpreter and on a backend, and compares what they give; with `isNot` a difference is what is wanted, and not explained. */
 export async function agree(received: unknown, options: AgreeOptions, isNot = false): Promise<MatchResult> {
   const subject = subjectOf(received, 'toAgree', { types: options.types })
-  if (!subject.program) checkModule(subject.module)
+  if (!subject.program) checkModule(subject.module, typeof received === 'string' ? { source: { text: received, file: receivedFile } } : {})
   const rule = toleranceRule(options.tolerance)
   const source = options.trace ? withIntermediates(subject.module, subject.name) : sourceOf(subject)
   const inputs = inputsOf(subject, source, options)
@@ -149,7 +150,7 @@ class Comparison {
     const which = path ? `result ${path}` : `result${module.main.resultTypes.length > 1 ? ` ${position}` : ''}`
     return [
       `${this.headText()}: ${which}, ${shortType(actual.type)}${elementText(actual, error)}`,
-      ...errorLines(error, this.#backend.platform, this.#rule(actual.dtype)),
+      ...errorLines(error, this.#backend.platform, actual.dtype, this.#rule(actual.dtype)),
       ...(result ? [`the result is ${this.#valueText(result)}`] : []),
     ].join('\n')
   }
@@ -184,7 +185,7 @@ class Comparison {
     return [
       `the first value that is off comes from ${new OperationText(this.#subject.module).withOrigin(operation)}`,
       `its ${operation.results.length > 1 ? `result ${index}` : 'result'}, ${shortType(actual.type)}${elementText(actual, error)}`,
-      ...errorLines(error, this.#backend.platform, this.#rule(actual.dtype)),
+      ...errorLines(error, this.#backend.platform, actual.dtype, this.#rule(actual.dtype)),
     ]
   }
 }
@@ -206,18 +207,25 @@ async function runOn(backend: Backend, source: ProgramSource, inputs: readonly H
 const elementText = ({ shape, size }: HostArray, { index, count }: ElementError): string =>
   `${shape.length ? `, at [${index.join(', ')}]` : ''}${size > 1 ? ` (${count} of ${size} elements are off, this one most)` : ''}`
 
-function errorLines({ actual, expected, ulp, relative, absolute }: ElementError, platform: string, tolerance: Tolerance): string[] {
+function errorLines({ actual, expected, ulp, relative, absolute }: ElementError, platform: string, dtype: DType, tolerance: Tolerance): string[] {
   const width = Math.max(platform.length, 'interpreter'.length)
-  const limits = Object.entries(tolerance).flatMap(([key, value]) => (value === undefined ? [] : [`${limitNames[key]} ${short(value as number)}`]))
-  const distance = Number.isFinite(ulp) ? `${ulp} ulp, ${short(relative)} relative, ${short(absolute)} absolute` : Number.isFinite(absolute) ? `${short(absolute)}` : 'infinite'
+  const line = (name: string, text: string): string => `  ${name.padEnd(width)}  ${text}`
+  const limits = Object.entries(tolerance).flatMap(([key, value]) => (value === undefined ? [] : [`${short(value as number)} ${limitNames[key]}`]))
+  const whole = !/float|complex/.test(dtypes[dtype].kind)
+  const distance = whole || !Number.isFinite(absolute) ? (Number.isFinite(absolute) ? short(absolute) : 'infinite') : `${ulp} ulp, ${short(relative)} relative, ${short(absolute)} absolute`
   return [
-    `  ${'interpreter'.padEnd(width)}  ${valueText(expected)}`,
-    `  ${platform.padEnd(width)}  ${valueText(actual)}`,
-    `  ${'distance'.padEnd(width)}  ${distance}`,
-    `  ${'allowed'.padEnd(width)}  ${typeof expected === 'number' || Array.isArray(expected) ? limits.join(' or ') || 'none' : 'none'}`,
+    line('interpreter', valueText(expected, dtype)),
+    line(platform, valueText(actual, dtype)),
+    line('distance', distance),
+    line('allowed', whole || limits.length === 0 ? 'none' : limits.join(' or ')),
   ]
 }
 
 const limitNames: Readonly<Record<string, string>> = { ulp: 'ulp', relative: 'relative', absolute: 'absolute', ofLargest: 'of the largest element' }
 const short = (value: number): string => String(Number(value.toPrecision(3)))
-const valueText = (value: unknown): string => (Array.isArray(value) ? `(${value.join(', ')})` : String(value))
+
+/** With as many digits as tell an element from its neighbours. */
+function valueText(value: unknown, dtype: DType): string {
+  if (Array.isArray(value)) return `(${value.map((part) => valueText(part, dtype === 'c64' ? 'f32' : 'f64')).join(', ')})`
+  return String(typeof value === 'number' && dtype !== 'f64' && Number.isFinite(value) ? Number(value.toPrecision(9)) : value)
+}

@@ -1,4 +1,5 @@
 import { InputError } from '../ir/errors.ts'
+import type { Block } from '../ir/module.ts'
 import type { MatchResult } from './match-stablehlo.ts'
 import { type Mismatch, type OpPattern, type OpPatternStep, type PlacedOperation, checkPattern, isNot, mismatches, patternText, placedOperations } from './op-patterns.ts'
 import { OperationText, type SubjectOptions, originText, subjectOf } from './subject.ts'
@@ -102,11 +103,13 @@ class Search {
     return path
   }
 
-  #ends({ pattern, forbidden }: Step, before: ReadonlyMap<number, number> | undefined): Map<number, number> {
+  #ends(step: Step, before: ReadonlyMap<number, number> | undefined): Map<number, number> {
+    if (before && this.#consecutive) return this.#neighbours(step, before)
+    const { pattern, forbidden } = step
     const ends = new Map<number, number>()
     let nearest = before ? undefined : -1
     for (let at = 0; at < this.#operations.length; at++) {
-      if (nearest !== undefined && (!before || !this.#consecutive || this.#adjacent(nearest, at)) && matches(this.#operations[at], pattern)) {
+      if (nearest !== undefined && matches(this.#operations[at], pattern)) {
         const by = this.#firstOf(forbidden, nearest + 1, at)
         if (by) this.spoilt ??= { at, ...by }
         else ends.set(at, nearest)
@@ -116,8 +119,16 @@ class Search {
     return ends
   }
 
-  #adjacent(before: number, at: number): boolean {
-    return at === before + 1 && this.#operations[before].operation.block === this.#operations[at].operation.block
+  /** Matches that are the next operation of the same block. */
+  #neighbours({ pattern }: Step, before: ReadonlyMap<number, number>): Map<number, number> {
+    const ends: [number, number][] = []
+    const last = new Map<Block, number>()
+    this.#operations.forEach(({ operation: { block } }, at) => {
+      const previous = last.get(block)
+      if (previous !== undefined && before.has(previous) && matches(this.#operations[at], pattern)) ends.push([at, previous])
+      last.set(block, at)
+    })
+    return new Map(ends)
   }
 
   #firstOf(forbidden: readonly OpPattern[], from: number, to: number): { by: number; pattern: OpPattern } | undefined {

@@ -105,7 +105,7 @@ function attributeMismatch({ definition, attributes, discardable }: Operation, n
   const codec = (definition.attributes as Record<string, AttributeCodec<unknown>>)[name]
   const value: unknown = codec ? attributes[name] : undefined
   const other = discardable?.[name]
-  if (value === undefined && other === undefined) return wanted === undefined ? [] : [{ key: 'attributes', text: `it has no ${name}` }]
+  if (value === undefined && other === undefined) return wanted === undefined ? [] : [{ key: 'attributes', text: `it has no ${name}, but ${attributeNames({ definition, attributes, discardable })}` }]
   const text = value === undefined ? dictionaryText({ [name]: other! }).replace(/^\{[^=]*= |\}$/g, '') : codec.print(value)
   const same =
     wanted instanceof RegExp ? tests(wanted, text)
@@ -114,6 +114,9 @@ function attributeMismatch({ definition, attributes, discardable }: Operation, n
       : includesValue(value, wanted)
   return same ? [] : [{ key: 'attributes', text: `its ${name} is ${text}` }]
 }
+
+const attributeNames = ({ definition, attributes, discardable }: Pick<Operation, 'definition' | 'attributes' | 'discardable'>): string =>
+  [...Object.keys(definition.attributes).filter((name) => attributes[name] !== undefined), ...Object.keys(discardable ?? {})].join(', ') || 'none at all'
 
 const squeezed = (text: string): string => text.replace(/\s+/g, '')
 

@@ -21,6 +21,9 @@ export interface SubjectOptions {
   readonly types?: readonly unknown[]
 }
 
+/** What text that a matcher got is called in messages. */
+export const receivedFile = 'received.mlir'
+
 export interface ReadOptions extends SubjectOptions {
   /** Accept text with ops that are not StableHLO. */
   readonly allowForeignOps?: boolean
@@ -41,7 +44,7 @@ export function subjectOf(received: unknown, matcher: string, options: ReadOptio
   if (received instanceof Program) return { module: received.module, name: received.name, program: received as Program<any, any> }
   if (received instanceof Module) return { module: received, name: received.name ?? 'module', program: undefined }
   if (typeof received === 'string') {
-    const module = parseModule(received, { file: 'received.mlir', allowForeignOps: options.allowForeignOps })
+    const module = parseModule(received, { file: receivedFile, allowForeignOps: options.allowForeignOps })
     return { module, name: module.name ?? 'received', program: undefined }
   }
   throw new InputError(`${matcher} takes a program (what lower() gives), StableHLO text, a module, or a function with { types }; got ${describe(received)}`)

@@ -16,6 +16,12 @@ describe('the same program', () => {
     const other = program('  %sum = "stablehlo.add"(%x, %y) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> loc("here")\n\n  %p = stablehlo.multiply %sum,   %y : tensor<4xf32>\n %t = stablehlo.tanh %p : tensor<4xf32>\n return %t : tensor<4xf32>', '%x: tensor<4xf32>, %y: tensor<4xf32>')
     expect(diff(base, other)).toBe('')
   })
+  it('has constants as one value or as all of them', () => {
+    const constant = (value: string) => read(program(`  %0 = stablehlo.constant dense<${value}> : tensor<4xf32>\n  return %0 : tensor<4xf32>`))
+    expect(sameModule(constant('2.0'), constant('[2.0, 2.0, 2.0, 2.0]'))).toBe(true)
+    expect(sameModule(constant('2.0'), constant('[2.0, 2.0, 2.0, 2.5]'))).toBe(false)
+    expect(sameModule(constant('0.0'), constant('[0.0, -0.0, 0.0, 0.0]'))).toBe(false)
+  })
   it('has its functions in any order', () => {
     const [g, h] = ['g', 'h'].map((name) => base.replace('@f', `@${name}`))
     expect(sameModule(read(`${g}\n${h}`), read(`${h}\n${g}`))).toBe(true)
