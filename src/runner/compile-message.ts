@@ -8,7 +8,7 @@ const shownColumns = 140
  * The error with XLA's places in the text (`-:7:12`) named after the program and the first of them shown with a caret, since the
  * user has no file to open.
  */
-export function placeInText(error: CompileError, source: ProgramSource): CompileError {
+export function placeInText(error: CompileError, source: Pick<ProgramSource, 'name' | 'text'>): CompileError {
   const file = `${source.name}.mlir`
   // Said after every parse error, whatever its cause.
   const detail = error.detail.replace(/\n?<unknown>:0: error: Failed to parse using StableHLO[^\n]*\n*/g, '').trim()

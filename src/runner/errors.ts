@@ -15,7 +15,7 @@ export class RunnerError extends EngramError {
 
 /**
  * The runner could not be started. Codes: `PYTHON_NOT_FOUND`, `PYTHON_VERSION`, `PYTHON_PACKAGES` (missing, or not the pinned
- * versions), `RUNNER_PLATFORM` (the platform is not there), `RUNNER_START` (anything else). The message names the fix.
+ * versions), `LIBTPU_MISSING` (the same of libtpu), `RUNNER_PLATFORM` (the platform is not there), `RUNNER_START` (anything else). The message names the fix.
  */
 export class RunnerStartError extends RunnerError {
   override readonly name = 'RunnerStartError'
@@ -59,6 +59,26 @@ export class RunnerDiedError extends RunnerError {
     this.exitCode = facts.exitCode
     this.signal = facts.signal
     this.lastLines = facts.lastLines
+  }
+}
+
+/** XLA's compiler for TPUs ended its process while it compiled a program. Others can be compiled; another process is started for them. */
+export class TpuCompilerDiedError extends RunnerError {
+  override readonly name = 'TpuCompilerDiedError'
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  /** The last lines that the compiler wrote to standard error. */
+  readonly lastLines: readonly string[]
+  constructor(program: string, topology: string, died: RunnerDiedError, callSite?: Location) {
+    const how = died.signal !== undefined ? `by ${died.signal}` : `with exit code ${died.exitCode ?? 'unknown'}`
+    super(`cannot compile ${program} for ${topology}: the compiler ended its process (${how})${quoteLines(died.lastLines)}`, {
+      code: 'TPU_COMPILER_DIED',
+      callSite,
+      cause: died,
+    })
+    this.exitCode = died.exitCode
+    this.signal = died.signal
+    this.lastLines = died.lastLines
   }
 }
 

@@ -9,7 +9,7 @@ export type PythonSource = 'option' | 'ENGRAM_PYTHON' | '.venv' | 'PATH'
 
 /** Something that keeps the runner from starting. `fix` is what to do, a command where there is one. */
 export interface PythonProblem {
-  readonly code: 'PYTHON_NOT_FOUND' | 'PYTHON_VERSION' | 'PYTHON_PACKAGES'
+  readonly code: 'PYTHON_NOT_FOUND' | 'PYTHON_VERSION' | 'PYTHON_PACKAGES' | 'LIBTPU_MISSING'
   readonly message: string
   readonly fix: string
 }
@@ -41,10 +41,13 @@ export const packageRoot: string = (() => {
 /** The folder that Python has to be able to import from. */
 export const runnerFolder: string = join(packageRoot, 'scripts/runner')
 
-/** Versions of the Python packages that the runner was made for, from `scripts/runner/requirements.txt`. */
-export function pinnedPackages(): Record<string, string> {
+/**
+ * Versions of the Python packages that the runner was made for, from `scripts/runner/requirements.txt`, or from another of its files:
+ * `requirements-tpu.txt` has what only compiling for TPUs needs.
+ */
+export function pinnedPackages(file: 'requirements.txt' | 'requirements-tpu.txt' = 'requirements.txt'): Record<string, string> {
   const pins: Record<string, string> = {}
-  for (const line of readFileSync(join(runnerFolder, 'requirements.txt'), 'utf8').split('\n')) {
+  for (const line of readFileSync(join(runnerFolder, file), 'utf8').split('\n')) {
     const match = /^([A-Za-z0-9_.-]+)==([^\s;#]+)/.exec(line)
     if (match) pins[match[1]] = match[2]
   }
@@ -135,6 +138,28 @@ export function packageProblems(
     problems.push({ code: 'PYTHON_PACKAGES', message: `${where}: ${list}`, fix })
   }
   return problems
+}
+
+/** Whether there is a libtpu for this kind of machine. */
+export const libtpuExistsHere = (): boolean => process.platform === 'linux' && process.arch === 'x64'
+
+/** The command that installs libtpu. */
+export const libtpuCommand = 'npm run setup -- --tpu'
+
+/** What is wrong with the installed libtpu, of version `found`: nothing, missing, or another version than the pinned one. */
+export function libtpuProblems(found: string | undefined, source: PythonSource | 'command'): PythonProblem[] {
+  const expected = pinnedPackages('requirements-tpu.txt').libtpu
+  if (found === expected) return []
+  const message =
+    found === undefined
+      ? 'compiling for TPUs needs the Python package libtpu, which is not installed'
+      : `compiling for TPUs needs libtpu ${expected}, installed is ${found}`
+  const fix =
+    source === 'command' ? `run \`${libtpuCommand}\` on the machine of the runner`
+    : !libtpuExistsHere() ? `use a Linux machine with x86-64 processors: there is no libtpu for ${process.platform}-${process.arch}`
+    : source === '.venv' || source === 'PATH' ? `run \`${libtpuCommand}\``
+    : `run \`${libtpuCommand}\` and ${source === 'option' ? 'leave the option `python` out' : 'unset ENGRAM_PYTHON'}, or install scripts/runner/requirements-tpu.txt there`
+  return [{ code: 'LIBTPU_MISSING', message, fix }]
 }
 
 /** The answer, or why there is none. */

@@ -4,10 +4,10 @@
  * any command that carries bytes will do, `ssh host ...` for one. Arrays stay in that process; here is only a handle each, chosen
  * by the client, so that a program can be started on the results of another before either has run: calls return at once, the
  * runner does them in order, and a failure travels along the handles to whoever reads. `connection` owns the process and the
- * streams, `frames` the framing, `executable`, `buffer` and `put` what can be done, `start` and `python` how the process comes to
- * be, `errors` every way in which it can fail.
+ * streams, `frames` the framing, `executable`, `buffer` and `put` what can be done, `tpu-compiler` and `topology`
+ * compile for TPUs that are not there, `start` and `python` how the process comes to be, `errors` every way in which it can fail.
  */
-import type { Backend, CompileOptions, CompileStatistics, DeviceBuffer, ProgramSource } from '../ir/backend.ts'
+import type { Backend, CompileOptions, DeviceBuffer, ProgramSource } from '../ir/backend.ts'
 import type { HostArray } from '../ir/host-array.ts'
 import { shortType } from '../ir/types.ts'
 import { RemoteBuffer, typeFromWire } from './buffer.ts'
@@ -16,8 +16,10 @@ import type { Connection } from './connection.ts'
 import { donatedArguments } from './donation.ts'
 import { CancelledError, CompileError, RunnerArgumentError, RunnerError } from './errors.ts'
 import { RunnerExecutable, captureCallSite, onAbort } from './executable.ts'
-import type { CompileReply, Reply } from './gen/runner_pb.ts'
+import type { Reply } from './gen/runner_pb.ts'
+import { type NamedText, type OptimizedProgram, requestOptimized } from './optimized.ts'
 import { putArray } from './put.ts'
+import { statisticsFromWire } from './statistics.ts'
 
 /** A device of the runner's machine. */
 export interface RunnerDevice {
@@ -114,6 +116,11 @@ export class Runner implements Backend {
     })
   }
 
+  /** Compiles a program to look at what XLA made of it, and keeps nothing. Rejects as `compile` does. */
+  optimized(source: NamedText): Promise<OptimizedProgram> {
+    return requestOptimized(this.#connection, source, { partitions: 1, sendExecutable: false }, captureCallSite(this.optimized))
+  }
+
   put(array: HostArray): DeviceBuffer {
     return putArray(this.#connection, array, captureCallSite(this.put))
   }
@@ -200,21 +207,4 @@ type ReplyValue<C extends ReplyCase> = Extract<Reply['body'], { case: C }>['valu
 export function expectReply<C extends ReplyCase>(body: Reply['body'], kind: C): ReplyValue<C> {
   if (body.case !== kind) throw new RunnerError(`the runner answered with ${body.case}, expected ${kind}`, { code: 'RUNNER_PROTOCOL' })
   return body.value as ReplyValue<C>
-}
-
-function statisticsFromWire(reply: CompileReply): CompileStatistics {
-  const { memory } = reply
-  return {
-    compileSeconds: reply.compileSeconds,
-    memory: memory && {
-      arguments: Number(memory.arguments),
-      outputs: Number(memory.outputs),
-      temporaries: Number(memory.temporaries),
-      aliased: Number(memory.aliased),
-      code: Number(memory.code),
-      peak: Number(memory.peak),
-    },
-    flops: reply.flops,
-    bytesAccessed: reply.bytesAccessed,
-  }
 }

@@ -1,7 +1,7 @@
 import { Connection } from './connection.ts'
 import { type RunnerError, RunnerDiedError, RunnerStartError, RunnerVersionError } from './errors.ts'
 import { type HelloReply, ProtocolVersion } from './gen/runner_pb.ts'
-import { type PythonProblem, findPython, packageProblems, pinnedPackages, probePython, pythonEnvironment } from './python.ts'
+import { type PythonProblem, findPython, libtpuProblems, packageProblems, pinnedPackages, probePython, pythonEnvironment } from './python.ts'
 import { Runner, expectReply } from './runner.ts'
 
 /** Options of `startRunner`. */
@@ -24,12 +24,26 @@ export interface StartOptions {
   readonly closeTimeoutMs?: number
 }
 
+/** What a runner's process can be for. */
+export type RunnerPlatform = 'cpu' | 'tpu' | 'tpu-compiler'
+
 /**
  * Starts the Python runner and waits until it is ready. Rejects with `RunnerStartError`, which says what is missing and how to
  * get it, or `RunnerVersionError`.
  */
 export async function startRunner(options: StartOptions = {}): Promise<Runner> {
   const platform = options.platform ?? 'cpu'
+  const { connection, hello } = await connect(platform, options)
+  return new Runner(connection, {
+    platform,
+    devices: hello.devices.map(({ id, kind, description }) => ({ id: Number(id), kind, description })),
+    versions: { ...hello.versions, protocol: String(hello.protocolVersion) },
+    processId: Number(hello.processId),
+  })
+}
+
+/** Starts a runner's process for a platform and greets it. Rejects as `startRunner` does. */
+export async function connect(platform: RunnerPlatform, options: Omit<StartOptions, 'platform'>): Promise<{ connection: Connection; hello: HelloReply }> {
   const connection = new Connection({
     command: options.command ?? [findPython(options.python).command, '-m', 'engram_runner'],
     env: options.command ? undefined : pythonEnvironment(),
@@ -37,20 +51,14 @@ export async function startRunner(options: StartOptions = {}): Promise<Runner> {
     closeTimeoutMs: options.closeTimeoutMs,
   })
   try {
-    const hello = await greet(connection, platform, options)
-    return new Runner(connection, {
-      platform,
-      devices: hello.devices.map(({ id, kind, description }) => ({ id: Number(id), kind, description })),
-      versions: { ...hello.versions, protocol: String(hello.protocolVersion) },
-      processId: Number(hello.processId),
-    })
+    return { connection, hello: await greet(connection, platform, options) }
   } catch (error) {
     await connection.close()
-    throw await explain(error as RunnerError, options)
+    throw await explain(error as RunnerError, platform, options)
   }
 }
 
-async function greet(connection: Connection, platform: string, options: StartOptions): Promise<HelloReply> {
+async function greet(connection: Connection, platform: RunnerPlatform, options: StartOptions): Promise<HelloReply> {
   const timeoutMs = options.startTimeoutMs ?? 180_000
   const reply = connection.call(
     {
@@ -75,23 +83,24 @@ async function greet(connection: Connection, platform: string, options: StartOpt
   )
   const source = options.command ? 'command' : findPython(options.python).source
   const problems = packageProblems(packages, `the runner's Python ${hello.versions.python}`, source)
+  if (platform === 'tpu-compiler') problems.push(...libtpuProblems(hello.versions.libtpu, source))
   if (problems.length > 0) throw startError(problems)
   return hello
 }
 
 /** Says why the process did not start, if looking at its Python tells. */
-async function explain(error: RunnerError, options: StartOptions): Promise<RunnerError> {
+async function explain(error: RunnerError, platform: RunnerPlatform, options: StartOptions): Promise<RunnerError> {
   const early = error instanceof RunnerDiedError || (error instanceof RunnerStartError && /^RUNNER_(START|PLATFORM)$/.test(error.code))
   if (early && !options.command) {
     const probe = await probePython(options.python)
     if (!probe.ok) return startError(probe.problems, error)
   }
-  return error.code === 'RUNNER_PLATFORM' ? platformError(error, options) : error
+  return error.code === 'RUNNER_PLATFORM' ? platformError(error, platform) : error
 }
 
-function platformError(error: RunnerError, options: StartOptions): RunnerStartError {
-  const hint = options.platform === 'tpu' ? '; a TPU needs its machine (see `command` for ssh) and the package libtpu' : ''
-  return new RunnerStartError(`the platform ${options.platform ?? 'cpu'} cannot be used: ${error.message}${hint}`, {
+function platformError(error: RunnerError, platform: RunnerPlatform): RunnerStartError {
+  const hint = platform === 'tpu' ? '; a TPU needs its machine (see `command` for ssh) and the package libtpu' : ''
+  return new RunnerStartError(`the platform ${platform} cannot be used: ${error.message}${hint}`, {
     code: 'RUNNER_PLATFORM',
     cause: error,
   })

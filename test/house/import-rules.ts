@@ -17,7 +17,7 @@ const plainIr = ['ir/host-array.ts', 'ir/types.ts', 'ir/dtypes.ts', 'ir/errors.t
 const language = ['ir', 'host', 'trace', 'ops', 'lib']
 const layers = [...language, 'autodiff', 'knn', 'nn']
 const training = [...layers, 'models', 'program', 'data', 'text', 'verify', 'interpret']
-const everything = [...training, 'train', 'runner', 'search', 'job', 'report', 'vitest']
+const everything = [...training, 'train', 'runner', 'xla', 'search', 'job', 'report', 'vitest']
 
 /** The import direction: ir <- trace <- ops <- autodiff <- lib <- {knn, nn} <- models <- train <- job <- cli, and the rooms beside it. */
 export const houseRules: Readonly<Record<string, RoomRule>> = {
@@ -34,8 +34,9 @@ export const houseRules: Readonly<Record<string, RoomRule>> = {
   text: { rooms: ['ir', 'ops'], types: ['trace'] },
   verify: { rooms: ['ir', 'ops'], types: ['trace'] },
   interpret: { rooms: ['ir', 'host', 'ops'], types: ['trace'] },
-  runner: { rooms: ['ir'] },
-  program: { rooms: ['ir', 'trace', 'ops', 'text', 'verify', 'interpret', 'runner'] },
+  xla: { rooms: [] },
+  runner: { rooms: ['ir', 'xla'] },
+  program: { rooms: ['ir', 'trace', 'ops', 'text', 'verify', 'interpret', 'runner', 'xla'] },
   data: { rooms: [], files: plainIr },
   report: { rooms: [], files: plainIr },
   vitest: {

@@ -221,15 +221,15 @@ describe('the client', () => {
   it('refuses another version of the protocol, and says which', async () => {
     const hello = { $typeName: 'engram.v1.HelloReply' as const, protocolVersion: 99, versions: {}, platform: '', devices: [], processId: 0n }
     const error = await rejection(startRunner({ command: answering(...reply({ case: 'hello', value: hello })), closeTimeoutMs: 50 }))
-    expect(error).toMatchObject({ name: 'RunnerVersionError', clientVersion: 1, runnerVersion: 99 })
+    expect(error).toMatchObject({ name: 'RunnerVersionError', clientVersion: ProtocolVersion.CURRENT, runnerVersion: 99 })
     expect(error.message).toBe(
-      "the client speaks version 1 of the runner protocol, the runner version 99: update the client's copy of Engram (and run `npm run setup` there)",
+      `the client speaks version ${ProtocolVersion.CURRENT} of the runner protocol, the runner version 99: update the client's copy of Engram (and run \`npm run setup\` there)`,
     )
   })
 
   it('refuses other versions of the packages', async () => {
     const versions = { python: '3.12.1', jax: '0.9.0', safetensors: 'missing' }
-    const hello = { $typeName: 'engram.v1.HelloReply' as const, protocolVersion: 1, versions, platform: 'cpu', devices: [], processId: 0n }
+    const hello = { $typeName: 'engram.v1.HelloReply' as const, protocolVersion: ProtocolVersion.CURRENT, versions, platform: 'cpu', devices: [], processId: 0n }
     const error = await rejection(startRunner({ command: answering(...reply({ case: 'hello', value: hello })), closeTimeoutMs: 50 }))
     expect(error).toMatchObject({ name: 'RunnerStartError', code: 'PYTHON_PACKAGES' })
     expect(error.message).toMatchInlineSnapshot(`

@@ -34,7 +34,7 @@ describe('the handshake', () => {
   it('tells platform, devices and versions', () => {
     expect(runner.platform).toBe('cpu')
     expect(runner.devices.map(({ kind }) => kind)).toEqual(['cpu', 'cpu'])
-    expect(runner.versions).toMatchObject({ jax: '0.10.2', jaxlib: '0.10.2', numpy: '2.4.6', protocol: '1' })
+    expect(runner.versions).toMatchObject({ jax: '0.10.2', jaxlib: '0.10.2', numpy: '2.4.6', protocol: '2' })
     expect(runner.versions.python).toMatch(/^3\.\d+\.\d+$/)
     expect(runner.processId).toBeGreaterThan(1)
   })

@@ -81,21 +81,6 @@ class Device:
         return Program(loaded, name, len(kinds[0]) if kinds else 0, donated), seconds
 
     @staticmethod
-    def costs(program: Program):
-        """Memory statistics and cost figures, each None where XLA has none for this program."""
-        try:
-            memory = program.loaded.get_compiled_memory_stats()
-        except RuntimeError:
-            memory = None
-        try:
-            cost = program.loaded.cost_analysis()
-        except RuntimeError:
-            cost = None
-        if isinstance(cost, (list, tuple)):
-            cost = cost[0] if cost else None
-        return memory, cost or {}
-
-    @staticmethod
     def execute(program: Program, arguments: list) -> list:
         """Starts the program; the results may still be under way."""
         try:
@@ -154,6 +139,21 @@ class Device:
             array.block_until_ready()
         except RuntimeError as error:
             raise RequestError(Failure.of(failure.EXECUTION, error)) from error
+
+
+def costs(executable):
+    """Memory statistics and cost figures, each None or empty where XLA has none for this program."""
+    try:
+        memory = executable.get_compiled_memory_stats()
+    except RuntimeError:
+        memory = None
+    try:
+        cost = executable.cost_analysis()
+    except RuntimeError:
+        cost = None
+    if isinstance(cost, (list, tuple)):
+        cost = cost[0] if cost else None
+    return memory, cost or {}
 
 
 def versions() -> dict[str, str]:

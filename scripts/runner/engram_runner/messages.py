@@ -9,5 +9,6 @@ for _file in descriptor_pb2.FileDescriptorSet.FromString(files(__package__).join
 
 Request = message_factory.GetMessageClass(_pool.FindMessageTypeByName("engram.v1.Request"))
 Reply = message_factory.GetMessageClass(_pool.FindMessageTypeByName("engram.v1.Reply"))
+FilePiece = message_factory.GetMessageClass(_pool.FindMessageTypeByName("engram.v1.FilePiece"))
 GetReply = message_factory.GetMessageClass(_pool.FindMessageTypeByName("engram.v1.GetReply"))
 PROTOCOL_VERSION = _pool.FindEnumTypeByName("engram.v1.ProtocolVersion").values_by_name["PROTOCOL_VERSION_CURRENT"].number

@@ -4,6 +4,7 @@ Three threads: the reader takes requests off the stream and answers at once what
 stream); the worker, which is the main thread, carries out the others in order; the deliverer waits for results and sends
 them, so that the worker can start the next execution meanwhile.
 """
+import io
 import os
 import queue
 import sys
@@ -11,9 +12,9 @@ import threading
 import traceback
 
 from . import failure, tensor_file
-from .device import Device, versions
+from .device import Device, costs, versions
 from .failure import Failure, RequestError, invalid
-from .messages import PROTOCOL_VERSION, GetReply, Reply, Request
+from .messages import PROTOCOL_VERSION, FilePiece, GetReply, Reply, Request
 from .stream import CHUNK_BYTES, FrameWriter, StreamError, read_frame
 
 
@@ -26,6 +27,7 @@ class Server:
         self._cancelled: set[int] = set()
         self._stopping = 0
         self._device: Device | None = None
+        self._tpu_compiler = None
         self._buffers: dict[int, object] = {}
         # Buffers that could not be made, kept apart so that an execution need look for them only when there are any.
         self._failed: dict[int, Failure] = {}
@@ -36,6 +38,7 @@ class Server:
         self._reading_done = threading.Condition()
         self._handlers = {name: getattr(self, "_" + name) for name in (
             "hello", "compile", "release_executable", "execute", "put", "put_data", "get", "wait", "free", "save", "load", "statistics",
+            "compile_for",
         )}  # fmt: skip
 
     def run(self) -> int:
@@ -130,9 +133,16 @@ class Server:
         reply.hello.versions.update(versions())
         if body.protocol_version != PROTOCOL_VERSION:
             return reply
-        self._device = Device(body.platform, body.devices)
         reply.hello.platform = body.platform
         reply.hello.process_id = os.getpid()
+        if body.platform == "tpu-compiler":
+            from .tpu_compiler import TpuCompiler
+
+            # Without libtpu the versions say so.
+            if "libtpu" in reply.hello.versions:
+                self._tpu_compiler = TpuCompiler()
+            return reply
+        self._device = Device(body.platform, body.devices)
         for device in self._device.all:
             reply.hello.devices.add(id=device.id, kind=device.device_kind, description=str(device))
         return reply
@@ -143,19 +153,7 @@ class Server:
         reply = Reply(id=id)
         reply.compile.compile_seconds = seconds
         reply.compile.output_count = program.output_count
-        memory, cost = self._device.costs(program)
-        if memory is not None:
-            to = reply.compile.memory
-            to.arguments = max(0, memory.argument_size_in_bytes)
-            to.outputs = max(0, memory.output_size_in_bytes)
-            to.temporaries = max(0, memory.temp_size_in_bytes)
-            to.aliased = max(0, memory.alias_size_in_bytes)
-            to.code = max(0, memory.generated_code_size_in_bytes)
-            to.peak = max(0, memory.peak_memory_in_bytes)
-        if "flops" in cost:
-            reply.compile.flops = cost["flops"]
-        if "bytes accessed" in cost:
-            reply.compile.bytes_accessed = cost["bytes accessed"]
+        _fill_costs(reply.compile, program.loaded)
         return reply
 
     def _release_executable(self, id, body):
@@ -183,6 +181,32 @@ class Server:
         buffers.update(zip(range(body.first_output, body.first_output + body.output_count), results))
         self._drop_donated(body)
         return Reply(id=id, done={})
+
+    def _compile_for(self, id, body):
+        compiler = self._tpu_compiler
+        if bool(body.topology) != (compiler is not None):
+            raise invalid("a topology belongs to the platform tpu-compiler, and to no other")
+        if compiler is None:
+            program, seconds = self._device.compile(body.name, body.text, ())
+            executable = program.loaded
+        else:
+            executable, seconds = compiler.compile(body.text, body.topology, list(body.chips_per_host), body.partitions)
+        hlo = "\n".join(module.to_string() for module in executable.hlo_modules())
+        self._send_file(id, FilePiece.KIND_HLO, "", io.BytesIO(hlo.encode()))
+        for name, path in compiler.kernels().items() if compiler else ():
+            with open(path, "rb") as file:
+                self._send_file(id, FilePiece.KIND_BUNDLES, name, file)
+        if body.send_executable and compiler:
+            self._send_file(id, FilePiece.KIND_EXECUTABLE, "", io.BytesIO(executable.serialize()))
+        reply = Reply(id=id)
+        summary = reply.compile_for.summary
+        summary.compile_seconds = seconds
+        _fill_costs(summary, executable)
+        return reply
+
+    def _send_file(self, id, kind, name, file) -> None:
+        while data := file.read(CHUNK_BYTES):
+            self._writer.write(Reply(id=id, compile_for={"piece": {"kind": kind, "name": name, "data": data}}))
 
     def _put_inline(self, array):
         return self._device.put(self._device.host_array(array.type, array.data))
@@ -327,6 +351,21 @@ class Server:
         head = GetReply(total_bytes=len(data), type={"dtype": self._device.dtype_names[host.dtype], "dims": host.shape})
         for begin in range(0, max(1, len(data)), CHUNK_BYTES):
             self._writer.write_get(id, head, data[begin : begin + CHUNK_BYTES])
+
+
+def _fill_costs(to, executable) -> None:
+    memory, cost = costs(executable)
+    if memory is not None:
+        to.memory.arguments = max(0, memory.argument_size_in_bytes)
+        to.memory.outputs = max(0, memory.output_size_in_bytes)
+        to.memory.temporaries = max(0, memory.temp_size_in_bytes)
+        to.memory.aliased = max(0, memory.alias_size_in_bytes)
+        to.memory.code = max(0, memory.generated_code_size_in_bytes)
+        to.memory.peak = max(0, memory.peak_memory_in_bytes)
+    if "flops" in cost:
+        to.flops = cost["flops"]
+    if "bytes accessed" in cost:
+        to.bytes_accessed = cost["bytes accessed"]
 
 
 def _error(id: int, cause: Failure):

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file engram/v1/runner.proto.
  */
 export const file_engram_v1_runner: GenFile = /*@__PURE__*/
-  fileDesc("ChZlbmdyYW0vdjEvcnVubmVyLnByb3RvEgllbmdyYW0udjEi0AQKB1JlcXVlc3QSCgoCaWQYASABKAQSIQoFaGVsbG8YAiABKAsyEC5lbmdyYW0udjEuSGVsbG9IABIlCgdjb21waWxlGAMgASgLMhIuZW5ncmFtLnYxLkNvbXBpbGVIABI6ChJyZWxlYXNlX2V4ZWN1dGFibGUYBCABKAsyHC5lbmdyYW0udjEuUmVsZWFzZUV4ZWN1dGFibGVIABIlCgdleGVjdXRlGAUgASgLMhIuZW5ncmFtLnYxLkV4ZWN1dGVIABIdCgNwdXQYBiABKAsyDi5lbmdyYW0udjEuUHV0SAASJgoIcHV0X2RhdGEYByABKAsyEi5lbmdyYW0udjEuUHV0RGF0YUgAEh0KA2dldBgIIAEoCzIOLmVuZ3JhbS52MS5HZXRIABIfCgR3YWl0GAkgASgLMg8uZW5ncmFtLnYxLldhaXRIABIfCgRmcmVlGAogASgLMg8uZW5ncmFtLnYxLkZyZWVIABIfCgRzYXZlGAsgASgLMg8uZW5ncmFtLnYxLlNhdmVIABIfCgRsb2FkGAwgASgLMg8uZW5ncmFtLnYxLkxvYWRIABIrCgpzdGF0aXN0aWNzGA0gASgLMhUuZW5ncmFtLnYxLlN0YXRpc3RpY3NIABIjCgZjYW5jZWwYDiABKAsyES5lbmdyYW0udjEuQ2FuY2VsSAASHwoEcGluZxgPIAEoCzIPLmVuZ3JhbS52MS5QaW5nSAASJwoIc2h1dGRvd24YECABKAsyEy5lbmdyYW0udjEuU2h1dGRvd25IAEIGCgRib2R5Iq8CCgVSZXBseRIKCgJpZBgBIAEoBBIhCgVlcnJvchgCIAEoCzIQLmVuZ3JhbS52MS5FcnJvckgAEh8KBGRvbmUYAyABKAsyDy5lbmdyYW0udjEuRG9uZUgAEiYKBWhlbGxvGAQgASgLMhUuZW5ncmFtLnYxLkhlbGxvUmVwbHlIABIqCgdjb21waWxlGAUgASgLMhcuZW5ncmFtLnYxLkNvbXBpbGVSZXBseUgAEiIKA2dldBgGIAEoCzITLmVuZ3JhbS52MS5HZXRSZXBseUgAEiQKBGxvYWQYByABKAsyFC5lbmdyYW0udjEuTG9hZFJlcGx5SAASMAoKc3RhdGlzdGljcxgIIAEoCzIaLmVuZ3JhbS52MS5TdGF0aXN0aWNzUmVwbHlIAEIGCgRib2R5IgYKBERvbmUiXAoFRXJyb3ISIgoEa2luZBgBIAEoDjIULmVuZ3JhbS52MS5FcnJvcktpbmQSDwoHbWVzc2FnZRgCIAEoCRIOCgZzdGF0dXMYAyABKAkSDgoGb3JpZ2luGAQgASgEIkQKBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcGxhdGZvcm0YAiABKAkSDwoHZGV2aWNlcxgDIAEoDSLYAQoKSGVsbG9SZXBseRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEjUKCHZlcnNpb25zGAIgAygLMiMuZW5ncmFtLnYxLkhlbGxvUmVwbHkuVmVyc2lvbnNFbnRyeRIQCghwbGF0Zm9ybRgDIAEoCRIiCgdkZXZpY2VzGAQgAygLMhEuZW5ncmFtLnYxLkRldmljZRISCgpwcm9jZXNzX2lkGAUgASgEGi8KDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI3CgZEZXZpY2USCgoCaWQYASABKAQSDAoEa2luZBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCSIoCglBcnJheVR5cGUSDQoFZHR5cGUYASABKAkSDAoEZGltcxgCIAMoBCJUCgdDb21waWxlEhIKCmV4ZWN1dGFibGUYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0ZXh0GAMgASgJEhkKEWRvbmF0ZWRfYXJndW1lbnRzGAQgAygNIsgBCgxDb21waWxlUmVwbHkSFwoPY29tcGlsZV9zZWNvbmRzGAEgASgBEhQKDG91dHB1dF9jb3VudBgCIAEoDRIwCgZtZW1vcnkYAyABKAsyGy5lbmdyYW0udjEuTWVtb3J5U3RhdGlzdGljc0gAiAEBEhIKBWZsb3BzGAQgASgBSAGIAQESGwoOYnl0ZXNfYWNjZXNzZWQYBSABKAFIAogBAUIJCgdfbWVtb3J5QggKBl9mbG9wc0IRCg9fYnl0ZXNfYWNjZXNzZWQieAoQTWVtb3J5U3RhdGlzdGljcxIRCglhcmd1bWVudHMYASABKAQSDwoHb3V0cHV0cxgCIAEoBBITCgt0ZW1wb3JhcmllcxgDIAEoBBIPCgdhbGlhc2VkGAQgASgEEgwKBGNvZGUYBSABKAQSDAoEcGVhaxgGIAEoBCInChFSZWxlYXNlRXhlY3V0YWJsZRISCgpleGVjdXRhYmxlGAEgASgEIoEBCgdFeGVjdXRlEhIKCmV4ZWN1dGFibGUYASABKAQSDgoGaW5wdXRzGAIgAygEEiYKBmlubGluZRgDIAMoCzIWLmVuZ3JhbS52MS5JbmxpbmVBcnJheRIUCgxmaXJzdF9vdXRwdXQYBCABKAQSFAoMb3V0cHV0X2NvdW50GAUgASgNIj8KC0lubGluZUFycmF5EiIKBHR5cGUYASABKAsyFC5lbmdyYW0udjEuQXJyYXlUeXBlEgwKBGRhdGEYAiABKAwiXAoDUHV0Eg4KBmJ1ZmZlchgBIAEoBBIiCgR0eXBlGAIgASgLMhQuZW5ncmFtLnYxLkFycmF5VHlwZRITCgt0b3RhbF9ieXRlcxgDIAEoBBIMCgRkYXRhGAQgASgMIhcKB1B1dERhdGESDAoEZGF0YRgBIAEoDCIVCgNHZXQSDgoGYnVmZmVyGAEgASgEIlEKCEdldFJlcGx5EiIKBHR5cGUYASABKAsyFC5lbmdyYW0udjEuQXJyYXlUeXBlEhMKC3RvdGFsX2J5dGVzGAIgASgEEgwKBGRhdGEYAyABKAwiFwoEV2FpdBIPCgdidWZmZXJzGAEgAygEIhcKBEZyZWUSDwoHYnVmZmVycxgBIAMoBCJPCgtOYW1lZEJ1ZmZlchIMCgRuYW1lGAEgASgJEg4KBmJ1ZmZlchgCIAEoBBIiCgR0eXBlGAMgASgLMhQuZW5ncmFtLnYxLkFycmF5VHlwZSKfAQoEU2F2ZRIMCgRwYXRoGAEgASgJEicKB2J1ZmZlcnMYAiADKAsyFi5lbmdyYW0udjEuTmFtZWRCdWZmZXISLwoIbWV0YWRhdGEYAyADKAsyHS5lbmdyYW0udjEuU2F2ZS5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIqCgRMb2FkEgwKBHBhdGgYASABKAkSFAoMZmlyc3RfYnVmZmVyGAIgASgEIpsBCglMb2FkUmVwbHkSJwoHYnVmZmVycxgBIAMoCzIWLmVuZ3JhbS52MS5OYW1lZEJ1ZmZlchI0CghtZXRhZGF0YRgCIAMoCzIiLmVuZ3JhbS52MS5Mb2FkUmVwbHkuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDAoKU3RhdGlzdGljcyJ+Cg9TdGF0aXN0aWNzUmVwbHkSDwoHYnVmZmVycxgBIAEoBBIUCgxidWZmZXJfYnl0ZXMYAiABKAQSEwoLZXhlY3V0YWJsZXMYAyABKAQSEgoKZXhlY3V0aW9ucxgEIAEoBBIbChNwZWFrX3Jlc2lkZW50X2J5dGVzGAUgASgEIhkKBkNhbmNlbBIPCgdyZXF1ZXN0GAEgASgEIgYKBFBpbmciCgoIU2h1dGRvd24qUQoPUHJvdG9jb2xWZXJzaW9uEiAKHFBST1RPQ09MX1ZFUlNJT05fVU5TUEVDSUZJRUQQABIcChhQUk9UT0NPTF9WRVJTSU9OX0NVUlJFTlQQASroAQoJRXJyb3JLaW5kEhoKFkVSUk9SX0tJTkRfVU5TUEVDSUZJRUQQABIXChNFUlJPUl9LSU5EX1BST1RPQ09MEAESFAoQRVJST1JfS0lORF9TVEFSVBACEhYKEkVSUk9SX0tJTkRfQ09NUElMRRADEhgKFEVSUk9SX0tJTkRfRVhFQ1VUSU9OEAQSGAoURVJST1JfS0lORF9DQU5DRUxMRUQQBRIWChJFUlJPUl9LSU5EX0lOVkFMSUQQBhITCg9FUlJPUl9LSU5EX0ZJTEUQBxIXChNFUlJPUl9LSU5EX0lOVEVSTkFMEAhiBnByb3RvMw");
+  fileDesc("ChZlbmdyYW0vdjEvcnVubmVyLnByb3RvEgllbmdyYW0udjEi/gQKB1JlcXVlc3QSCgoCaWQYASABKAQSIQoFaGVsbG8YAiABKAsyEC5lbmdyYW0udjEuSGVsbG9IABIlCgdjb21waWxlGAMgASgLMhIuZW5ncmFtLnYxLkNvbXBpbGVIABI6ChJyZWxlYXNlX2V4ZWN1dGFibGUYBCABKAsyHC5lbmdyYW0udjEuUmVsZWFzZUV4ZWN1dGFibGVIABIlCgdleGVjdXRlGAUgASgLMhIuZW5ncmFtLnYxLkV4ZWN1dGVIABIdCgNwdXQYBiABKAsyDi5lbmdyYW0udjEuUHV0SAASJgoIcHV0X2RhdGEYByABKAsyEi5lbmdyYW0udjEuUHV0RGF0YUgAEh0KA2dldBgIIAEoCzIOLmVuZ3JhbS52MS5HZXRIABIfCgR3YWl0GAkgASgLMg8uZW5ncmFtLnYxLldhaXRIABIfCgRmcmVlGAogASgLMg8uZW5ncmFtLnYxLkZyZWVIABIfCgRzYXZlGAsgASgLMg8uZW5ncmFtLnYxLlNhdmVIABIfCgRsb2FkGAwgASgLMg8uZW5ncmFtLnYxLkxvYWRIABIrCgpzdGF0aXN0aWNzGA0gASgLMhUuZW5ncmFtLnYxLlN0YXRpc3RpY3NIABIjCgZjYW5jZWwYDiABKAsyES5lbmdyYW0udjEuQ2FuY2VsSAASHwoEcGluZxgPIAEoCzIPLmVuZ3JhbS52MS5QaW5nSAASJwoIc2h1dGRvd24YECABKAsyEy5lbmdyYW0udjEuU2h1dGRvd25IABIsCgtjb21waWxlX2ZvchgRIAEoCzIVLmVuZ3JhbS52MS5Db21waWxlRm9ySABCBgoEYm9keSLiAgoFUmVwbHkSCgoCaWQYASABKAQSIQoFZXJyb3IYAiABKAsyEC5lbmdyYW0udjEuRXJyb3JIABIfCgRkb25lGAMgASgLMg8uZW5ncmFtLnYxLkRvbmVIABImCgVoZWxsbxgEIAEoCzIVLmVuZ3JhbS52MS5IZWxsb1JlcGx5SAASKgoHY29tcGlsZRgFIAEoCzIXLmVuZ3JhbS52MS5Db21waWxlUmVwbHlIABIiCgNnZXQYBiABKAsyEy5lbmdyYW0udjEuR2V0UmVwbHlIABIkCgRsb2FkGAcgASgLMhQuZW5ncmFtLnYxLkxvYWRSZXBseUgAEjAKCnN0YXRpc3RpY3MYCCABKAsyGi5lbmdyYW0udjEuU3RhdGlzdGljc1JlcGx5SAASMQoLY29tcGlsZV9mb3IYCSABKAsyGi5lbmdyYW0udjEuQ29tcGlsZUZvclJlcGx5SABCBgoEYm9keSIGCgREb25lIlwKBUVycm9yEiIKBGtpbmQYASABKA4yFC5lbmdyYW0udjEuRXJyb3JLaW5kEg8KB21lc3NhZ2UYAiABKAkSDgoGc3RhdHVzGAMgASgJEg4KBm9yaWdpbhgEIAEoBCJECgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhAKCHBsYXRmb3JtGAIgASgJEg8KB2RldmljZXMYAyABKA0i2AEKCkhlbGxvUmVwbHkSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRI1Cgh2ZXJzaW9ucxgCIAMoCzIjLmVuZ3JhbS52MS5IZWxsb1JlcGx5LlZlcnNpb25zRW50cnkSEAoIcGxhdGZvcm0YAyABKAkSIgoHZGV2aWNlcxgEIAMoCzIRLmVuZ3JhbS52MS5EZXZpY2USEgoKcHJvY2Vzc19pZBgFIAEoBBovCg1WZXJzaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNwoGRGV2aWNlEgoKAmlkGAEgASgEEgwKBGtpbmQYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkiKAoJQXJyYXlUeXBlEg0KBWR0eXBlGAEgASgJEgwKBGRpbXMYAiADKAQiVAoHQ29tcGlsZRISCgpleGVjdXRhYmxlGAEgASgEEgwKBG5hbWUYAiABKAkSDAoEdGV4dBgDIAEoCRIZChFkb25hdGVkX2FyZ3VtZW50cxgEIAMoDSLIAQoMQ29tcGlsZVJlcGx5EhcKD2NvbXBpbGVfc2Vjb25kcxgBIAEoARIUCgxvdXRwdXRfY291bnQYAiABKA0SMAoGbWVtb3J5GAMgASgLMhsuZW5ncmFtLnYxLk1lbW9yeVN0YXRpc3RpY3NIAIgBARISCgVmbG9wcxgEIAEoAUgBiAEBEhsKDmJ5dGVzX2FjY2Vzc2VkGAUgASgBSAKIAQFCCQoHX21lbW9yeUIICgZfZmxvcHNCEQoPX2J5dGVzX2FjY2Vzc2VkIn8KCkNvbXBpbGVGb3ISDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJEhAKCHRvcG9sb2d5GAMgASgJEhYKDmNoaXBzX3Blcl9ob3N0GAQgAygNEhIKCnBhcnRpdGlvbnMYBSABKA0SFwoPc2VuZF9leGVjdXRhYmxlGAYgASgIInEKD0NvbXBpbGVGb3JSZXBseRIlCgVwaWVjZRgBIAEoCzIULmVuZ3JhbS52MS5GaWxlUGllY2VIABIvCgdzdW1tYXJ5GAIgASgLMhwuZW5ncmFtLnYxLkNvbXBpbGVGb3JTdW1tYXJ5SABCBgoEcGFydCKjAQoJRmlsZVBpZWNlEicKBGtpbmQYASABKA4yGS5lbmdyYW0udjEuRmlsZVBpZWNlLktpbmQSDAoEbmFtZRgCIAEoCRIMCgRkYXRhGAMgASgMIlEKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgwKCEtJTkRfSExPEAESEAoMS0lORF9CVU5ETEVTEAISEwoPS0lORF9FWEVDVVRBQkxFEAMitwEKEUNvbXBpbGVGb3JTdW1tYXJ5EhcKD2NvbXBpbGVfc2Vjb25kcxgBIAEoARIwCgZtZW1vcnkYAiABKAsyGy5lbmdyYW0udjEuTWVtb3J5U3RhdGlzdGljc0gAiAEBEhIKBWZsb3BzGAMgASgBSAGIAQESGwoOYnl0ZXNfYWNjZXNzZWQYBCABKAFIAogBAUIJCgdfbWVtb3J5QggKBl9mbG9wc0IRCg9fYnl0ZXNfYWNjZXNzZWQieAoQTWVtb3J5U3RhdGlzdGljcxIRCglhcmd1bWVudHMYASABKAQSDwoHb3V0cHV0cxgCIAEoBBITCgt0ZW1wb3JhcmllcxgDIAEoBBIPCgdhbGlhc2VkGAQgASgEEgwKBGNvZGUYBSABKAQSDAoEcGVhaxgGIAEoBCInChFSZWxlYXNlRXhlY3V0YWJsZRISCgpleGVjdXRhYmxlGAEgASgEIoEBCgdFeGVjdXRlEhIKCmV4ZWN1dGFibGUYASABKAQSDgoGaW5wdXRzGAIgAygEEiYKBmlubGluZRgDIAMoCzIWLmVuZ3JhbS52MS5JbmxpbmVBcnJheRIUCgxmaXJzdF9vdXRwdXQYBCABKAQSFAoMb3V0cHV0X2NvdW50GAUgASgNIj8KC0lubGluZUFycmF5EiIKBHR5cGUYASABKAsyFC5lbmdyYW0udjEuQXJyYXlUeXBlEgwKBGRhdGEYAiABKAwiXAoDUHV0Eg4KBmJ1ZmZlchgBIAEoBBIiCgR0eXBlGAIgASgLMhQuZW5ncmFtLnYxLkFycmF5VHlwZRITCgt0b3RhbF9ieXRlcxgDIAEoBBIMCgRkYXRhGAQgASgMIhcKB1B1dERhdGESDAoEZGF0YRgBIAEoDCIVCgNHZXQSDgoGYnVmZmVyGAEgASgEIlEKCEdldFJlcGx5EiIKBHR5cGUYASABKAsyFC5lbmdyYW0udjEuQXJyYXlUeXBlEhMKC3RvdGFsX2J5dGVzGAIgASgEEgwKBGRhdGEYAyABKAwiFwoEV2FpdBIPCgdidWZmZXJzGAEgAygEIhcKBEZyZWUSDwoHYnVmZmVycxgBIAMoBCJPCgtOYW1lZEJ1ZmZlchIMCgRuYW1lGAEgASgJEg4KBmJ1ZmZlchgCIAEoBBIiCgR0eXBlGAMgASgLMhQuZW5ncmFtLnYxLkFycmF5VHlwZSKfAQoEU2F2ZRIMCgRwYXRoGAEgASgJEicKB2J1ZmZlcnMYAiADKAsyFi5lbmdyYW0udjEuTmFtZWRCdWZmZXISLwoIbWV0YWRhdGEYAyADKAsyHS5lbmdyYW0udjEuU2F2ZS5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIqCgRMb2FkEgwKBHBhdGgYASABKAkSFAoMZmlyc3RfYnVmZmVyGAIgASgEIpsBCglMb2FkUmVwbHkSJwoHYnVmZmVycxgBIAMoCzIWLmVuZ3JhbS52MS5OYW1lZEJ1ZmZlchI0CghtZXRhZGF0YRgCIAMoCzIiLmVuZ3JhbS52MS5Mb2FkUmVwbHkuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDAoKU3RhdGlzdGljcyJ+Cg9TdGF0aXN0aWNzUmVwbHkSDwoHYnVmZmVycxgBIAEoBBIUCgxidWZmZXJfYnl0ZXMYAiABKAQSEwoLZXhlY3V0YWJsZXMYAyABKAQSEgoKZXhlY3V0aW9ucxgEIAEoBBIbChNwZWFrX3Jlc2lkZW50X2J5dGVzGAUgASgEIhkKBkNhbmNlbBIPCgdyZXF1ZXN0GAEgASgEIgYKBFBpbmciCgoIU2h1dGRvd24qUQoPUHJvdG9jb2xWZXJzaW9uEiAKHFBST1RPQ09MX1ZFUlNJT05fVU5TUEVDSUZJRUQQABIcChhQUk9UT0NPTF9WRVJTSU9OX0NVUlJFTlQQAiroAQoJRXJyb3JLaW5kEhoKFkVSUk9SX0tJTkRfVU5TUEVDSUZJRUQQABIXChNFUlJPUl9LSU5EX1BST1RPQ09MEAESFAoQRVJST1JfS0lORF9TVEFSVBACEhYKEkVSUk9SX0tJTkRfQ09NUElMRRADEhgKFEVSUk9SX0tJTkRfRVhFQ1VUSU9OEAQSGAoURVJST1JfS0lORF9DQU5DRUxMRUQQBRIWChJFUlJPUl9LSU5EX0lOVkFMSUQQBhITCg9FUlJPUl9LSU5EX0ZJTEUQBxIXChNFUlJPUl9LSU5EX0lOVEVSTkFMEAhiBnByb3RvMw");
 
 /**
  * @generated from message engram.v1.Request
@@ -127,6 +127,12 @@ export type Request = Message<"engram.v1.Request"> & {
      */
     value: Shutdown;
     case: "shutdown";
+  } | {
+    /**
+     * @generated from field: engram.v1.CompileFor compile_for = 17;
+     */
+    value: CompileFor;
+    case: "compileFor";
   } | { case: undefined; value?: undefined };
 };
 
@@ -193,6 +199,12 @@ export type Reply = Message<"engram.v1.Reply"> & {
      */
     value: StatisticsReply;
     case: "statistics";
+  } | {
+    /**
+     * @generated from field: engram.v1.CompileForReply compile_for = 9;
+     */
+    value: CompileForReply;
+    case: "compileFor";
   } | { case: undefined; value?: undefined };
 };
 
@@ -264,7 +276,8 @@ export type Hello = Message<"engram.v1.Hello"> & {
   protocolVersion: number;
 
   /**
-   * `cpu` or `tpu`.
+   * `cpu`, `tpu`, or `tpu-compiler`: no device, and no request but `CompileFor`; libtpu has to be installed. A compiler that fails
+   * badly ends its process, so that process is one of its own.
    *
    * @generated from field: string platform = 2;
    */
@@ -451,6 +464,190 @@ export const CompileReplySchema: GenMessage<CompileReply> = /*@__PURE__*/
   messageDesc(file_engram_v1_runner, 9);
 
 /**
+ * Compiles a program to look at what the compiler made of it; nothing is loaded. A runner of the platform `tpu-compiler` compiles for
+ * TPUs that need not be there, another one for its own platform.
+ *
+ * @generated from message engram.v1.CompileFor
+ */
+export type CompileFor = Message<"engram.v1.CompileFor"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * StableHLO with one public `@main`.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * As libtpu names it, `v5e:2x2`; empty for the runner's own platform.
+   *
+   * @generated from field: string topology = 3;
+   */
+  topology: string;
+
+  /**
+   * How many chips a host has along each axis, where it is not libtpu's own number; a single chip is `1x1` with 1, 1, 1.
+   *
+   * @generated from field: repeated uint32 chips_per_host = 4;
+   */
+  chipsPerHost: number[];
+
+  /**
+   * How many devices one program is spread over, the first so many of the topology.
+   *
+   * @generated from field: uint32 partitions = 5;
+   */
+  partitions: number;
+
+  /**
+   * Whether to send a TPU's executable, which can be hundreds of megabytes.
+   *
+   * @generated from field: bool send_executable = 6;
+   */
+  sendExecutable: boolean;
+};
+
+/**
+ * Describes the message engram.v1.CompileFor.
+ * Use `create(CompileForSchema)` to create a new message.
+ */
+export const CompileForSchema: GenMessage<CompileFor> = /*@__PURE__*/
+  messageDesc(file_engram_v1_runner, 10);
+
+/**
+ * As many of these as it takes, in order: pieces of files, last the summary.
+ *
+ * @generated from message engram.v1.CompileForReply
+ */
+export type CompileForReply = Message<"engram.v1.CompileForReply"> & {
+  /**
+   * @generated from oneof engram.v1.CompileForReply.part
+   */
+  part: {
+    /**
+     * @generated from field: engram.v1.FilePiece piece = 1;
+     */
+    value: FilePiece;
+    case: "piece";
+  } | {
+    /**
+     * @generated from field: engram.v1.CompileForSummary summary = 2;
+     */
+    value: CompileForSummary;
+    case: "summary";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message engram.v1.CompileForReply.
+ * Use `create(CompileForReplySchema)` to create a new message.
+ */
+export const CompileForReplySchema: GenMessage<CompileForReply> = /*@__PURE__*/
+  messageDesc(file_engram_v1_runner, 11);
+
+/**
+ * The next bytes of a file that the compiler wrote. Files come one after the other.
+ *
+ * @generated from message engram.v1.FilePiece
+ */
+export type FilePiece = Message<"engram.v1.FilePiece"> & {
+  /**
+   * @generated from field: engram.v1.FilePiece.Kind kind = 1;
+   */
+  kind: FilePiece_Kind;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bytes data = 3;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message engram.v1.FilePiece.
+ * Use `create(FilePieceSchema)` to create a new message.
+ */
+export const FilePieceSchema: GenMessage<FilePiece> = /*@__PURE__*/
+  messageDesc(file_engram_v1_runner, 12);
+
+/**
+ * @generated from enum engram.v1.FilePiece.Kind
+ */
+export enum FilePiece_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The optimised and scheduled program, as XLA prints it.
+   *
+   * @generated from enum value: KIND_HLO = 1;
+   */
+  HLO = 1,
+
+  /**
+   * The final instruction bundles of one op of that program, as libtpu prints them; `name` is the op's.
+   *
+   * @generated from enum value: KIND_BUNDLES = 2;
+   */
+  BUNDLES = 2,
+
+  /**
+   * The executable; it fits only the very same version of libtpu.
+   *
+   * @generated from enum value: KIND_EXECUTABLE = 3;
+   */
+  EXECUTABLE = 3,
+}
+
+/**
+ * Describes the enum engram.v1.FilePiece.Kind.
+ */
+export const FilePiece_KindSchema: GenEnum<FilePiece_Kind> = /*@__PURE__*/
+  enumDesc(file_engram_v1_runner, 12, 0);
+
+/**
+ * @generated from message engram.v1.CompileForSummary
+ */
+export type CompileForSummary = Message<"engram.v1.CompileForSummary"> & {
+  /**
+   * @generated from field: double compile_seconds = 1;
+   */
+  compileSeconds: number;
+
+  /**
+   * @generated from field: optional engram.v1.MemoryStatistics memory = 2;
+   */
+  memory?: MemoryStatistics | undefined;
+
+  /**
+   * @generated from field: optional double flops = 3;
+   */
+  flops?: number | undefined;
+
+  /**
+   * @generated from field: optional double bytes_accessed = 4;
+   */
+  bytesAccessed?: number | undefined;
+};
+
+/**
+ * Describes the message engram.v1.CompileForSummary.
+ * Use `create(CompileForSummarySchema)` to create a new message.
+ */
+export const CompileForSummarySchema: GenMessage<CompileForSummary> = /*@__PURE__*/
+  messageDesc(file_engram_v1_runner, 13);
+
+/**
  * Bytes.
  *
  * @generated from message engram.v1.MemoryStatistics
@@ -492,7 +689,7 @@ export type MemoryStatistics = Message<"engram.v1.MemoryStatistics"> & {
  * Use `create(MemoryStatisticsSchema)` to create a new message.
  */
 export const MemoryStatisticsSchema: GenMessage<MemoryStatistics> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 10);
+  messageDesc(file_engram_v1_runner, 14);
 
 /**
  * @generated from message engram.v1.ReleaseExecutable
@@ -509,7 +706,7 @@ export type ReleaseExecutable = Message<"engram.v1.ReleaseExecutable"> & {
  * Use `create(ReleaseExecutableSchema)` to create a new message.
  */
 export const ReleaseExecutableSchema: GenMessage<ReleaseExecutable> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 11);
+  messageDesc(file_engram_v1_runner, 15);
 
 /**
  * @generated from message engram.v1.Execute
@@ -550,7 +747,7 @@ export type Execute = Message<"engram.v1.Execute"> & {
  * Use `create(ExecuteSchema)` to create a new message.
  */
 export const ExecuteSchema: GenMessage<Execute> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 12);
+  messageDesc(file_engram_v1_runner, 16);
 
 /**
  * A small array that comes with the execution that reads it.
@@ -574,7 +771,7 @@ export type InlineArray = Message<"engram.v1.InlineArray"> & {
  * Use `create(InlineArraySchema)` to create a new message.
  */
 export const InlineArraySchema: GenMessage<InlineArray> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 13);
+  messageDesc(file_engram_v1_runner, 17);
 
 /**
  * Makes a buffer. `data` holds its first bytes, `PutData` under the same request id the others, in order, until there are
@@ -609,7 +806,7 @@ export type Put = Message<"engram.v1.Put"> & {
  * Use `create(PutSchema)` to create a new message.
  */
 export const PutSchema: GenMessage<Put> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 14);
+  messageDesc(file_engram_v1_runner, 18);
 
 /**
  * @generated from message engram.v1.PutData
@@ -626,7 +823,7 @@ export type PutData = Message<"engram.v1.PutData"> & {
  * Use `create(PutDataSchema)` to create a new message.
  */
 export const PutDataSchema: GenMessage<PutData> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 15);
+  messageDesc(file_engram_v1_runner, 19);
 
 /**
  * @generated from message engram.v1.Get
@@ -643,7 +840,7 @@ export type Get = Message<"engram.v1.Get"> & {
  * Use `create(GetSchema)` to create a new message.
  */
 export const GetSchema: GenMessage<Get> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 16);
+  messageDesc(file_engram_v1_runner, 20);
 
 /**
  * As many of these, in order, as it takes to carry `total_bytes`; at least one.
@@ -672,7 +869,7 @@ export type GetReply = Message<"engram.v1.GetReply"> & {
  * Use `create(GetReplySchema)` to create a new message.
  */
 export const GetReplySchema: GenMessage<GetReply> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 17);
+  messageDesc(file_engram_v1_runner, 21);
 
 /**
  * Answered when the content of all buffers has been computed.
@@ -691,7 +888,7 @@ export type Wait = Message<"engram.v1.Wait"> & {
  * Use `create(WaitSchema)` to create a new message.
  */
 export const WaitSchema: GenMessage<Wait> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 18);
+  messageDesc(file_engram_v1_runner, 22);
 
 /**
  * @generated from message engram.v1.Free
@@ -708,7 +905,7 @@ export type Free = Message<"engram.v1.Free"> & {
  * Use `create(FreeSchema)` to create a new message.
  */
 export const FreeSchema: GenMessage<Free> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 19);
+  messageDesc(file_engram_v1_runner, 23);
 
 /**
  * @generated from message engram.v1.NamedBuffer
@@ -737,7 +934,7 @@ export type NamedBuffer = Message<"engram.v1.NamedBuffer"> & {
  * Use `create(NamedBufferSchema)` to create a new message.
  */
 export const NamedBufferSchema: GenMessage<NamedBuffer> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 20);
+  messageDesc(file_engram_v1_runner, 24);
 
 /**
  * Writes a safetensors file, on the runner's machine; the file appears whole or not at all.
@@ -766,7 +963,7 @@ export type Save = Message<"engram.v1.Save"> & {
  * Use `create(SaveSchema)` to create a new message.
  */
 export const SaveSchema: GenMessage<Save> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 21);
+  messageDesc(file_engram_v1_runner, 25);
 
 /**
  * Reads a safetensors file. Its arrays become the buffers first_buffer, first_buffer + 1 and so on, in the order of the reply;
@@ -791,7 +988,7 @@ export type Load = Message<"engram.v1.Load"> & {
  * Use `create(LoadSchema)` to create a new message.
  */
 export const LoadSchema: GenMessage<Load> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 22);
+  messageDesc(file_engram_v1_runner, 26);
 
 /**
  * @generated from message engram.v1.LoadReply
@@ -813,7 +1010,7 @@ export type LoadReply = Message<"engram.v1.LoadReply"> & {
  * Use `create(LoadReplySchema)` to create a new message.
  */
 export const LoadReplySchema: GenMessage<LoadReply> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 23);
+  messageDesc(file_engram_v1_runner, 27);
 
 /**
  * @generated from message engram.v1.Statistics
@@ -826,7 +1023,7 @@ export type Statistics = Message<"engram.v1.Statistics"> & {
  * Use `create(StatisticsSchema)` to create a new message.
  */
 export const StatisticsSchema: GenMessage<Statistics> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 24);
+  messageDesc(file_engram_v1_runner, 28);
 
 /**
  * @generated from message engram.v1.StatisticsReply
@@ -865,7 +1062,7 @@ export type StatisticsReply = Message<"engram.v1.StatisticsReply"> & {
  * Use `create(StatisticsReplySchema)` to create a new message.
  */
 export const StatisticsReplySchema: GenMessage<StatisticsReply> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 25);
+  messageDesc(file_engram_v1_runner, 29);
 
 /**
  * Drops a request that has not begun; it is answered with ERROR_KIND_CANCELLED. One that runs or has ended is left alone.
@@ -884,7 +1081,7 @@ export type Cancel = Message<"engram.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 26);
+  messageDesc(file_engram_v1_runner, 30);
 
 /**
  * Answered at once, also while a program compiles.
@@ -899,7 +1096,7 @@ export type Ping = Message<"engram.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 27);
+  messageDesc(file_engram_v1_runner, 31);
 
 /**
  * Drops what has not begun, ends what runs, answers and ends the process.
@@ -914,7 +1111,7 @@ export type Shutdown = Message<"engram.v1.Shutdown"> & {
  * Use `create(ShutdownSchema)` to create a new message.
  */
 export const ShutdownSchema: GenMessage<Shutdown> = /*@__PURE__*/
-  messageDesc(file_engram_v1_runner, 28);
+  messageDesc(file_engram_v1_runner, 32);
 
 /**
  * The version both sides were generated for. Raise the number of CURRENT whenever an older peer would misunderstand;
@@ -929,9 +1126,9 @@ export enum ProtocolVersion {
   UNSPECIFIED = 0,
 
   /**
-   * @generated from enum value: PROTOCOL_VERSION_CURRENT = 1;
+   * @generated from enum value: PROTOCOL_VERSION_CURRENT = 2;
    */
-  CURRENT = 1,
+  CURRENT = 2,
 }
 
 /**
