@@ -20,10 +20,14 @@ export type { SpecOf } from './program/trace-function.ts'
 export { type HostOf, evaluate, interpretProgram } from './program/evaluate.ts'
 export { type BuffersOf, Executable, type InputOf, Session } from './program/session.ts'
 export { type BackendName, startInterpreter, startRunner, startSession } from './program/start.ts'
+export { type CompileForOptions, type CompileTarget, type CompiledFor, compileFor, traceTarget } from './program/compile-for.ts'
+export { TpuCompiler, type TpuCompileOptions, type TpuCompilerOptions } from './runner/tpu-compiler.ts'
+export { type Topology, TopologyError, type TpuGeneration, parseTopology, tpuGenerations } from './runner/topology.ts'
+export type { OpEstimate, TimeEstimate } from './xla/estimate.ts'
 export type { Backend, CompileOptions, CompileStatistics, DeviceBuffer } from './ir/backend.ts'
 export {
   CancelledError, CompileError, ExecutionError, RunnerArgumentError, RunnerClosedError, RunnerDiedError, RunnerError, RunnerFileError,
-  RunnerProtocolError, RunnerStartError, RunnerVersionError,
+  RunnerProtocolError, RunnerStartError, RunnerVersionError, TpuCompilerDiedError,
 } from './runner/errors.ts'
 export { EvaluationError, type InterpretOptions, interpret } from './interpret/interpreter.ts'
 export { scope } from './trace/frame.ts'
