@@ -11,6 +11,7 @@ export type TrainErrorCode =
   | 'CHECKPOINT_NOT_FINITE'
   | 'RUN_EXISTS'
   | 'RUN_MISSING'
+  | 'GENERATION_PROMPT'
 
 /** Something is wrong with a training run or a checkpoint. `hint` says what can be done. */
 export class TrainError extends EngramError {

@@ -55,6 +55,9 @@ export const trainProgram = ({ model, config }: TrainedModel, run: ProgramConfig
 export const evaluationInitProgram = ({ model, config }: TrainedModel, batchSize: number): Program<[], unknown> =>
   lowerWith({ name: 'evaluationInit' }, () => model.initialState(config, batchSize) as unknown)
 
+/** The position of a model's state among the arguments, for donation; none for a model without state. */
+export const donatedState = (modelState: unknown): number[] => (JSON.stringify(modelState ?? null).includes('"kind":"tensor"') ? [1] : [])
+
 /** (parameters, modelState, batch) -> { model, loss }; the model's state is donated. */
 export function evaluateProgram(
   { model, config }: TrainedModel,
@@ -62,9 +65,8 @@ export function evaluateProgram(
   parameters: unknown,
   modelState: unknown,
 ): Program<[unknown, unknown, Batch], ReturnType<EvaluateFunction>> {
-  const hasState = JSON.stringify(modelState ?? null).includes('"kind":"tensor"')
   return lowerWith(
-    { name: 'evaluate', donate: hasState ? [1] : [] },
+    { name: 'evaluate', donate: donatedState(modelState) },
     evaluationStep(model, config),
     parameters as never,
     modelState as never,

@@ -64,6 +64,13 @@ describe('training from the command line', () => {
 
     const evaluated = await engram(['eval', 'runs/straight', '--split', 'validation', '--json', '--tokens', '64', ...interpreted], { cwd })
     expect(evaluated.status).toBe(0)
+    const generate = (...more: string[]) => engram(['generate', 'runs/straight', '--tokens', '6', ...more, ...interpreted], { cwd })
+    const drawn = JSON.parse((await generate('--prompt', 'what was read', '--json')).stdout) as Record<string, unknown>
+    expect(drawn).toMatchObject({ step: 40, promptTokens: 13, reason: 'tokens' })
+    await writeFile(join(cwd, 'prompt.txt'), 'what was read')
+    expect((await generate('--prompt-file', 'prompt.txt')).stdout).toBe(`${drawn.text as string}\n`)
+    expect(await generate('--prompt', '')).toMatchObject({ status: 2, stdout: '', stderr: 'engram: the prompt is empty\n  give at least one token of text to go on from\n' })
+    expect(await generate()).toMatchObject({ status: 2, stderr: 'engram: give the prompt by --prompt or by --prompt-file, one of the two\n' })
     expect((JSON.parse(evaluated.stdout) as Line).bitsPerByte).toBeCloseTo((done.evaluation as { bitsPerByte: number }).bitsPerByte, 6)
   })
 
