@@ -103,8 +103,10 @@ export type { Axes, TensorMethods } from './lib/tensor-methods.ts'
 // Nearest neighbours
 export { type ApproxTopKLowering, type ApproxTopKOptions, approxTopK, approxTopKLowerings, survivorCount } from './knn/approx-top-k.ts'
 export { type BinnedSearch, type XlaBinsOptions, binsForRecall, expectedRecall, expectedRecallOfBest, xlaBins } from './knn/recall.ts'
-export { type Distance, type NearestOptions, type RowOrder, distances, nearest, rowOrders } from './knn/nearest.ts'
+export { mixRows } from './knn/mix-rows.ts'
+export { type NearestOptions, type RowOrder, nearest, rowOrders } from './knn/nearest.ts'
 export { type SearchLowering, type SearchPlan, type SearchSize, chooseLowering, searchLowerings } from './knn/plan.ts'
+export { type Distance, distances } from './knn/score.ts'
 export { type Neighbours, topK } from './knn/top-k.ts'
 
 // Models

@@ -1,21 +1,22 @@
-import { isFloat } from '../ir/dtypes.ts'
-import { EngramError } from '../ir/errors.ts'
-import { Tensor } from '../ir/module.ts'
+import { customVjp } from '../autodiff/custom.ts'
+import { vjp } from '../autodiff/grad.ts'
+import { dtypes, isFloat } from '../ir/dtypes.ts'
+import type { Tensor } from '../ir/module.ts'
 import { sameShape, shortType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
-import { wideType } from '../lib/wide.ts'
-import { broadcastInDim } from '../ops/broadcast.ts'
 import { compare } from '../ops/compare.ts'
-import { fill } from '../ops/constant.ts'
-import { dotGeneral } from '../ops/dot-general.ts'
+import { fill, zeros } from '../ops/constant.ts'
 import { select } from '../ops/select.ts'
+import { sort } from '../ops/sort.ts'
 import { scope } from '../trace/frame.ts'
 import { currentTarget } from '../trace/target.ts'
+import { approxTopKCall } from './approx-top-k-call.ts'
+import { bestPacked, lowestPacked, unpackedScores } from './packed.ts'
+import { bestOfRows, bestOfSurvivors } from './partial-reduce.ts'
 import { type SearchLowering, type SearchPlan, chooseLowering, searchLowerings } from './plan.ts'
-import { type Neighbours, topK } from './top-k.ts'
-
-export const distances = ['innerProduct', 'cosine', 'l2'] as const
-export type Distance = (typeof distances)[number]
+import { type RowLayout, givenRow, rowLimit, userRow, validRows, viewRows } from './rows.ts'
+import { type Distance, distances, noScore, rankingScores, scoresAt, scoresOfRanking } from './score.ts'
+import { type Neighbours, sortedTopK } from './top-k.ts'
 
 export const rowOrders = ['any', 'unrelated', 'mixed'] as const
 export type RowOrder = (typeof rowOrders)[number]
@@ -33,34 +34,150 @@ export interface NearestOptions {
    */
   readonly valid?: Tensor | number
   /**
-   * What the order of the rows has to do with the scores. `any` (the default): maybe all, as in sorted or periodic data: where it matters the
-   * program mixes the rows first, at the price of one pass over the database. `unrelated`: nothing, says the caller. `mixed`: the
-   * database comes from `mixRows`, which was paid once; the indices found are those before mixing, and `valid` speaks of those too.
+   * What the order of the rows has to do with the scores. `any` (the default): maybe all, as in sorted or periodic data; where it matters the
+   * program mixes the rows first, at the price of a pass over the database. `unrelated`: nothing, says the caller. `mixed`: the database
+   * comes from `mixRows`, and that was paid once; indices and `valid` are those before mixing.
    */
   readonly rowOrder?: RowOrder
   /** Takes this lowering instead of the one that `chooseLowering` chooses. */
   readonly lowering?: SearchLowering | 'auto'
+  /**
+   * Computes the scores of the rows found once more, from the rows, and orders by them. Without it the packed lowerings give scores that are
+   * rounded toward zero to what is left beside a position: 23 mantissa bits less the binary logarithm of n / bins.
+   */
+  readonly rescore?: boolean
 }
 
-/** The plan of a search as a scope's name: `nearest[packed-2 bins=128 recall=0.9916]`, which `engram compile` and every op's location show. */
+/** The plan of a search as a scope's name: `nearest[packed-2 bins=128 recall=0.9916]`, which is part of every op's location. */
 export const planName = ({ lowering, bins, expectedRecall }: SearchPlan): string =>
   `nearest[${lowering}${lowering === 'exact' ? '' : ` bins=${bins} recall=${expectedRecall.toFixed(4)}`}]`
 
 /**
  * The k rows of a database nearest to each query, the nearest first: queries `f32[b,h,q,d]`, database `f32[b,h,n,d]` -> values `f32[b,h,q,k]`,
  * indices `i32[b,h,q,k]`. The database's axes before its last two are those that queries and database share, none for `[n,d]`; queries may
- * have any further axes. `values` are scores, the larger the nearer: the inner product, the cosine, or minus the squared distance. What is
- * not there, where fewer than k rows are valid, has value -inf and index -1. A score that is not a finite number counts as not there: rows and
- * queries with NaN find nothing and are not found. Throws `OpError`.
+ * have any further axes. `values` are scores, f32 for narrower types, the larger the nearer: the inner product, the cosine (0 for a row of
+ * zeros), or minus the squared distance. What is not there, where fewer than k rows are valid, has value -inf and index -1. A score that is
+ * not a finite number counts as not there: queries with NaN find nothing, and rows with NaN are not found. The order of equal scores is open.
+ * Gradients flow to queries and database, through the scores of the rows found. Which way the search takes, and why, says `chooseLowering`;
+ * the scope of its ops names it. Throws `OpError`. Source: Chern et al. 2022, "TPU-KNN"; Samaga et al. 2025 for the best two of each bin.
  */
 export function nearest(queries: Tensor, database: Tensor, options: NearestOptions): Neighbours {
-  const { k, recallTarget = 0.95, lowering = 'auto' } = options
+  const { k, recallTarget = 0.95, distance = 'innerProduct', rowOrder = 'any', lowering = 'auto', rescore = false } = options
+  checkSides(queries, database)
+  checkOptions(options, database)
+  const valid = validRows(options.valid, database)
   const size = database.shape.at(-2)!
   const plan = chooseLowering({ size, k, recallTarget, target: currentTarget(), lowering: lowering === 'auto' ? undefined : lowering })
+  const layout = layoutOf(plan, size, rowOrder)
   return scope(planName(plan), () => {
-    const batch = database.shape.slice(0, -2).map((_, i) => i)
-    const scores = dotGeneral(queries, database, { batching: [batch, batch], contracting: [[queries.rank - 1], [database.rank - 1]], outputDtype: wideType(database.dtype) })
-    return topK(scores, k)
+    const limit = rowLimit(valid, database, layout)
+    const find = (q: Tensor, rows: Tensor): Found => {
+      const found = search(q, rows, { plan, layout, k, recallTarget, distance, limit })
+      return rescore ? rescored(found, q, rows, distance) : found
+    }
+    return withGradientToRows(find, distance)(queries, database)
   })
 }
-void [isFloat, EngramError, sameShape, shortType, failIn, broadcastInDim, compare, fill, select, searchLowerings]
+
+/** Scores and what stands there: `places` in the database that was given, `indices` in the user's. */
+interface Found extends Neighbours {
+  readonly places: Tensor
+}
+
+interface Search {
+  readonly plan: SearchPlan
+  readonly layout: RowLayout
+  readonly k: number
+  readonly recallTarget: number
+  readonly distance: Distance
+  readonly limit: Tensor | undefined
+}
+
+/** The layout that a plan takes the rows in. The custom call makes bins itself, but of rows that may have to be rotated. */
+function layoutOf({ lowering, bins }: SearchPlan, size: number, rowOrder: RowOrder): RowLayout {
+  const reduces = lowering !== 'exact'
+  const rotated = reduces && rowOrder === 'any'
+  const flat = lowering === 'custom-call'
+  return { size, mixed: rowOrder === 'mixed', rotated, flat, bins: reduces && (rotated || !flat) ? bins : undefined }
+}
+
+/** The search itself: ranking scores, what survives of them, and the best k of that. */
+function search(queries: Tensor, database: Tensor, { plan, layout, k, recallTarget, distance, limit }: Search): Found {
+  const scores = rankingScores(queries, viewRows(database, layout), { batch: database.rank - 2, distance, limit })
+  const { values, indices, lowest } = bestOf(scores, plan, { k, recallTarget })
+  const isThere = compare(values, lowest, 'GT')
+  const row = givenRow(indices, layout)
+  const orNone = (x: Tensor, none: number): Tensor => select(isThere, x, fill(none, x.type))
+  return { values: orNone(scoresOfRanking(values, queries, distance), -Infinity), places: orNone(row, -1), indices: orNone(userRow(row, layout), -1) }
+}
+
+/** The k best of scores `[..., n]` or `[..., R, L]` as the plan has it, with their places, and the value that every real score is above. */
+function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTarget }: { k: number; recallTarget: number }): Neighbours & { readonly lowest: number } {
+  const axis = scores.rank - 1
+  const lowest = noScore(scores.dtype)
+  switch (lowering) {
+    case 'exact':
+      return { ...sortedTopK(scores, k, axis), lowest }
+    case 'custom-call':
+      return { ...approxTopKCall(scores, k, { k, axis, recallTarget, aggregate: true, sizeOverride: -1 }), lowest }
+    case 'partial-reduce':
+      return { ...bestOfSurvivors(bestOfRows(scores), k, axis - 1), lowest }
+    case 'packed':
+    case 'packed-2': {
+      const lines = scores.shape[axis - 1]
+      const { packed, places } = bestPacked(scores, perBin)
+      const best = bestOfSurvivors({ values: packed, indices: places }, k, axis - 1)
+      return { values: unpackedScores(best.values, lines), indices: best.indices, lowest: lowestPacked(scores.dtype, lines) }
+    }
+  }
+}
+
+/** What was found, with scores computed from the rows, and in their order. */
+function rescored({ values, places, indices }: Found, queries: Tensor, database: Tensor, distance: Distance): Found {
+  const isThere = compare(values, -Infinity, 'GT')
+  const again = select(isThere, scoresAt(queries, database, places, isThere, distance), values)
+  const [sorted, sortedPlaces, sortedIndices] = sort([again, places, indices], values.rank - 1, ([a], [b]) => compare(a, b, 'GT'))
+  return { values: sorted, places: sortedPlaces, indices: sortedIndices }
+}
+
+/** Runs a search so that the gradient comes from the scores of the rows found, and no op of the search is walked back. */
+const withGradientToRows = (find: (queries: Tensor, database: Tensor) => Found, distance: Distance) =>
+  customVjp(
+    (queries: Tensor, database: Tensor): readonly [Neighbours, { queries: Tensor; database: Tensor; places: Tensor }] => {
+      const { values, places, indices } = find(queries, database)
+      return [{ values, indices }, { queries, database, places }]
+    },
+    ({ queries, database, places }, d: Neighbours) => {
+      const isThere = compare(places, 0, 'GE')
+      const { pullback } = vjp((q: Tensor, rows: Tensor) => scoresAt(q, rows, places, isThere, distance), queries, database)
+      return pullback(select(isThere, d.values, zeros(d.values.type))) as [Tensor, Tensor]
+    },
+  )
+
+/** Throws `OpError` unless queries and database can be compared. */
+function checkSides(queries: Tensor, database: Tensor): void {
+  const both = `queries ${shortType(queries.type)}, database ${shortType(database.type)}`
+  if (database.rank < 2) failIn('nearest', `a database has rows of numbers, [..., n, d]: ${both}`)
+  const batch = database.rank - 2
+  if (queries.rank < batch + 1) failIn('nearest', `queries need the database's ${batch} leading axes and an axis of numbers: ${both}`)
+  if (queries.dtype !== database.dtype) failIn('nearest', `queries and database differ in element type: ${both}`)
+  if (!isFloat(queries.dtype) || dtypes[queries.dtype].bits < 16) failIn('nearest', `vectors must be of type bf16, f16, f32 or f64: ${both}`)
+  const [d, own] = [queries.shape.at(-1), database.shape.at(-1)]
+  if (d !== own) failIn('nearest', `queries have ${d} numbers, rows have ${own}: ${both}`)
+  if (!sameShape(queries.shape.slice(0, batch), database.shape.slice(0, batch))) failIn('nearest', `leading axes differ: ${both}`)
+}
+
+/** Throws `OpError` unless the options can be met. */
+function checkOptions({ k, recallTarget = 0.95, distance, rowOrder, lowering }: NearestOptions, database: Tensor): void {
+  const size = database.shape.at(-2)!
+  if (!Number.isInteger(k) || k < 1) failIn('nearest', `k is ${k}, must be an integer of 1 or more`)
+  if (size === 0) failIn('nearest', `the database ${shortType(database.type)} has no rows, so that nothing is near; rows that may come later are rows that are not valid yet`)
+  if (k > size) failIn('nearest', `k is ${k}, but the database ${shortType(database.type)} has ${size} rows`)
+  if (!(recallTarget > 0 && recallTarget <= 1)) failIn('nearest', `the recall target is ${recallTarget}, must be greater than 0 and at most 1`)
+  const oneOf = (name: string, value: string | undefined, known: readonly string[]): void => {
+    if (value !== undefined && !known.includes(value)) failIn('nearest', `${name} '${value}' is none of ${known.join(', ')}`)
+  }
+  oneOf('distance', distance, distances)
+  oneOf('rowOrder', rowOrder, rowOrders)
+  oneOf('lowering', lowering, ['auto', ...searchLowerings])
+}

@@ -1,5 +1,5 @@
 import type { Target } from '../trace/target.ts'
-import { EngramError } from '../ir/errors.ts'
+import { InputError } from '../ir/errors.ts'
 import { expectedRecall, expectedRecallOfBest, needCount, needRecall, xlaBins } from './recall.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface SearchPlan {
   /** How many bins the entries are dealt to; all of them where nothing is reduced. */
   readonly bins: number
   /** How many of each bin survive. */
-  readonly perBin: number
+  readonly perBin: 1 | 2
   /** Share of the true neighbours to expect, over a random assignment of entries to bins. */
   readonly expectedRecall: number
   /** One sentence for a person. */
@@ -53,13 +53,14 @@ export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering 
   needCount('size', size, 1)
   needCount('k', k, 1)
   needRecall(recallTarget)
-  if (k > size) throw new EngramError(`k is ${k}, there are ${size} entries`, { code: 'KNN_COUNT' })
+  if (k > size) throw new InputError(`k is ${k}, there are ${size} entries`, 'KNN_COUNT')
   const asked = lowering && `${lowering} was asked for`
   const exact = (why: string): SearchPlan => ({ lowering: 'exact', bins: size, perBin: 1, expectedRecall: 1, reason: why })
   if (lowering === 'exact') return exact('exact was asked for')
   if (lowering === 'custom-call') {
     const { bins, log2PerBin } = xlaBins(size, k, recallTarget)
-    return { lowering, bins, perBin: 1, expectedRecall: log2PerBin === 0 ? 1 : expectedRecall(bins, k), reason: `${asked}; XLA chooses ${bins} bins` }
+    if (log2PerBin === 0 || bins < k) return exact(`exact: ApproxTopK would not reduce ${size} entries for ${k} of them at a recall of ${recallTarget}`)
+    return { lowering, bins, perBin: 1, expectedRecall: expectedRecall(bins, k), reason: `${asked}; XLA chooses ${bins} bins` }
   }
   if (!lowering && target !== 'tpu') return exact(`exact: ${target === undefined ? 'no target is named' : `the target is ${target}`}, where all scores and a top-k cost least`)
   if (recallTarget === 1) return exact('exact: the recall target is 1')
