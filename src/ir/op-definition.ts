@@ -44,6 +44,10 @@ export interface OpTraits {
   readonly commutative?: boolean
   /** Tensors that operands may be besides ranked ones, plain or with one scale: those with a scale for each index of an axis, or any. */
   readonly operandTypes?: 'perAxis' | 'any'
+  /** Operands (by name) whose elements may be MLIR's `index`: shapes and places that other dialects compute. */
+  readonly indexOperands?: readonly string[]
+  /** Operands and results (by name) of which every size must be known. */
+  readonly knownSizes?: readonly string[]
 }
 
 /** An attribute's TypeScript type, its printed and its parsed form. */

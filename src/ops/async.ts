@@ -1,6 +1,6 @@
 import type { Tensor, Value } from '../ir/module.ts'
 import type { HostFuture, OpDefinition } from '../ir/op-definition.ts'
-import { type FutureType, type Type, typeText } from '../ir/types.ts'
+import { type FutureType, type Type, sameType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
 import { allReduceOp, reduceScatterOp } from './collective-reductions.ts'
@@ -43,7 +43,7 @@ export const asyncStartOp = defineOp({
     if (!allowed.has(operations[0].definition)) fail('region must contain a collective or slice operation')
     if (operands.length !== parameters.length) fail(`number of operands (${operands.length}) must match number of region arguments (${parameters.length})`)
     operands.forEach((operand, i) => {
-      if (!compatibleType(operand, parameters[i].type))
+      if (!sameType(operand, parameters[i].type))
         fail(`type of operand ${i} ('${typeText(operand)}') must match the region argument ('${typeText(parameters[i].type)}')`)
     })
     const inferred: FutureType = { kind: 'future', elements: returnedTypes(body) }

@@ -1,7 +1,7 @@
 import { HostArray, allocate } from '../ir/host-array.ts'
 import { OpError } from '../ir/errors.ts'
 import { Tensor } from '../ir/module.ts'
-import { DYNAMIC, type TensorType, elementCount, isTensorType, sameShape, shortType, tensorType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, elementCount, isTensorType, sameShape, shortType, tensorType, typeText } from '../ir/types.ts'
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
 import { captureLocation } from '../trace/frame.ts'
@@ -24,6 +24,9 @@ export const broadcastInDimOp = defineOp({
     const [operand] = operands
     const result = results?.[0]
     if (!isTensorType(operand) || !result || !isTensorType(result)) return fail('needs a tensor operand and a result type')
+    const unknown = result.shape.filter((size) => size === DYNAMIC).length
+    if (unknown > 1 || (unknown === 1 && !result.bounds))
+      fail(`result #0 must be statically shaped or single bounded dimension tensor of number, boolean or quantized values, but got '${typeText(result)}'`)
     const dims = attributes.broadcast_dimensions
     const [from, to] = [operand.shape.length, result.shape.length]
     if (!operand.quantization && !result.quantization && operand.dtype !== result.dtype)

@@ -8,6 +8,7 @@ import { emit } from '../trace/emit.ts'
 import * as codec from './codecs.ts'
 import { constantOp } from './constant.ts'
 import { defineOp, zeroGradient } from './define.ts'
+import { compatibleType } from './elementwise-rules.ts'
 
 /** Constants as the `chlo` dialect writes them. Source: openxla/stablehlo, `ChloOps.td`. */
 
@@ -36,6 +37,7 @@ export const constantLikeOp = defineOp({
     const { quantization: _, ...plain } = operand
     if (!dtype) return declared ? [declared] : fail('value must be a number')
     if (declared && (!isTensorType(declared) || declared.dtype !== dtype)) fail(`value's type doesn't match element return type: ${dtypes[dtype].text} and ${shortType(declared)}`)
+    if (declared && isTensorType(declared) && !compatibleType({ ...plain, dtype }, declared)) fail('requires the same shape for all operands and results')
     return [declared ?? { ...plain, dtype }]
   },
   evaluate: ({ arrays: [operand], attributes: { value }, resultTypes }) => {

@@ -111,7 +111,7 @@ export const coshOp = lowered(
 export const cosh = unaryBuilder(coshOp)
 
 /** The same as StableHLO's `tan`, under the name it had before. */
-export const chloTanOp: OpDefinition<{}> = { ...tanOp, name: 'chlo.tan', assembly: acosOp.assembly }
+export const chloTanOp: OpDefinition<{}> = { ...tanOp, name: 'chlo.tan', attributes: {}, assembly: acosOp.assembly }
 /** Emits `chlo.tan`; `tan` is the op of StableHLO. */
 export const chloTan = unaryBuilder(chloTanOp)
 

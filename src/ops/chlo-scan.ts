@@ -1,7 +1,7 @@
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Operation, Region, Tensor } from '../ir/module.ts'
-import type { InferContext } from '../ir/op-definition.ts'
+import type { AttributeCodec, InferContext } from '../ir/op-definition.ts'
 import type { Assembly } from '../ir/assembly.ts'
 import { DYNAMIC, type TensorType, type Type, isTensorType, shortType, tensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
@@ -26,7 +26,11 @@ interface ScanAttributes {
   readonly resultSegmentSizes: readonly number[]
 }
 
-const segments = { ...codec.i64Array, expected: 'an array of i32', print: (value: readonly number[]) => (value.length ? `array<i32: ${value.join(', ')}>` : 'array<i32>') }
+const segments: AttributeCodec<readonly number[]> = {
+  expected: 'an array of i32',
+  print: (value) => (value.length ? `array<i32: ${value.join(', ')}>` : 'array<i32>'),
+  parse: (attribute) => (attribute.kind === 'denseArray' && attribute.elementType === 'i32' ? attribute.elements.map(Number) : undefined),
+}
 const inForm = ['dimension', 'operandSegmentSizes', 'resultSegmentSizes']
 
 /** `(%x) inits (%c) dimension=0 attributes {...} { ... } : (types) -> (types)` */
@@ -89,9 +93,14 @@ function hasMore({ attributes, discardable }: Operation): boolean {
 /** A type without one axis. */
 const withoutAxis = (type: TensorType, axis: number): TensorType => withShape(type, type.shape.toSpliced(axis, 1), type.bounds?.toSpliced(axis, 1))
 
-function scanTypes({ operands, attributes, regions: [body], fail }: InferContext<ScanAttributes>): TensorType[] {
+function scanTypes({ operands, attributes, regions: [body], results, fail }: InferContext<ScanAttributes>): TensorType[] {
   const { dimension, scan_dim_size: declaredSize, operandSegmentSizes: [inputs, carries] } = attributes
+  if (inputs < 0 || carries < 0) fail("'operandSegmentSizes' attribute cannot have negative elements")
   if (inputs + carries !== operands.length) fail(`operandSegmentSizes [${inputs}, ${carries}] do not add up to ${operands.length} operands`)
+  const resultCount = results?.length ?? 0
+  const segmentSum = attributes.resultSegmentSizes.reduce((sum, size) => sum + size, 0)
+  if (results && resultCount !== segmentSum)
+    fail(`result count (${resultCount}) does not match with the total size (${segmentSum}) specified in attribute 'resultSegmentSizes'`)
   const { block } = body
   const returned = block.terminator?.operands.map(({ type }) => type) ?? []
   if (returned.length < carries) fail(`ScanOp body must return at least ${carries} values (carries)`)

@@ -73,7 +73,7 @@ export const i64Array: AttributeCodec<readonly number[]> = {
   expected: 'an array of i64',
   print: (value) => (value.length ? `array<i64: ${value.join(', ')}>` : 'array<i64>'),
   parse: (attribute) =>
-    attribute.kind === 'denseArray' ? attribute.elements.map(Number)
+    attribute.kind === 'denseArray' ? (attribute.elementType === 'i64' ? attribute.elements.map(Number) : undefined)
       : attribute.kind === 'dense' ? numbers(attribute.value)
       : undefined,
 }
@@ -94,6 +94,13 @@ export const dense: AttributeCodec<DenseElements> = {
   parse: (attribute) => (attribute.kind === 'dense' ? attribute.value : undefined),
 }
 
+/** `dense<...> : tensor<...xi64>`. */
+export const denseI64: AttributeCodec<DenseElements> = {
+  ...dense,
+  expected: 'a dense tensor of i64',
+  parse: (attribute) => (attribute.kind === 'dense' && attribute.value.type.dtype === 'i64' ? attribute.value : undefined),
+}
+
 /** Integer matrix: `dense<[[0, 1], [2, 3]]> : tensor<2x2xi64>`, as rows. */
 export const i64Matrix: AttributeCodec<readonly (readonly number[])[]> = {
   expected: 'a matrix of i64',
@@ -103,7 +110,7 @@ export const i64Matrix: AttributeCodec<readonly (readonly number[])[]> = {
     return `dense<${body}> : tensor<${rows.length}x${columns}xi64>`
   },
   parse: (attribute) => {
-    if (attribute.kind !== 'dense' || attribute.value.type.shape.length !== 2) return undefined
+    if (attribute.kind !== 'dense' || attribute.value.type.shape.length !== 2 || attribute.value.type.dtype !== 'i64') return undefined
     const flat = numbers(attribute.value)
     const [rows, columns] = attribute.value.type.shape
     return flat && Array.from({ length: rows }, (_, i) => flat.slice(i * columns, (i + 1) * columns))

@@ -255,7 +255,7 @@ export const collectivePermuteOp = defineOp({
   operands: ['operand'],
   results: ['result'],
   regions: [],
-  attributes: { source_target_pairs: codec.dense, channel_handle: codec.optional(channelHandle) },
+  attributes: { source_target_pairs: codec.denseI64, channel_handle: codec.optional(channelHandle) },
   assembly: 'generic',
   infer: (context) => {
     const operand = needTensor('operand', context.operands[0], context.fail)

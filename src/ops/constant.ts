@@ -35,6 +35,7 @@ export const constantOp = defineOp({
       return { operands: [], results: [value.value.type], attributes: { ...attributes, value } }
     },
   },
+  traits: { knownSizes: ['output'] },
   infer: ({ attributes, results, fail }) => {
     const { type } = attributes.value
     const declared = results?.[0]

@@ -9,6 +9,7 @@ import { type TreeStructure, flatten, unflatten } from '../trace/tree.ts'
 import { compatibleTypes } from './elementwise-rules.ts'
 import { zeros } from './constant.ts'
 import { defineOp } from './define.ts'
+import { needTensorsOrTokens } from './result-type.ts'
 import { emitReturn } from './return.ts'
 import { evaluateSteps, run } from './steps.ts'
 
@@ -25,6 +26,7 @@ function inferBranches({ operands, regions, results, fail }: InferContext<unknow
   const [index] = operands
   if (!isTensorType(index) || index.dtype !== dtype) fail(`operand #0 must be tensor of ${dtypes[dtype].text}, but got '${typeText(index)}'`, `${name}_i1`)
   else if (index.shape.length > 0) fail(`operand should be rank 0 tensor but got rank ${index.shape.length}`, `${name}_i1`)
+  needTensorsOrTokens(results ?? [], 'result', fail)
   if (regions.length === 0) fail('expect at least one branch', 'case_c1')
   const first = returnedTypes(regions[0])
   regions.forEach((region, i) => {

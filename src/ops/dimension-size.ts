@@ -3,7 +3,7 @@ import { OpError } from '../ir/errors.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
 import type { InferContext } from '../ir/op-definition.ts'
-import { DYNAMIC, type TensorType, isTensorType, shortType, tensorType } from '../ir/types.ts'
+import { DYNAMIC, type TensorType, compatibleShape, isTensorType, shortType, tensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, functional, integerField, operandList } from './assembly.ts'
 import { resolveAxis } from './axes.ts'
@@ -59,7 +59,7 @@ export const setDimensionSizeOp = defineOp({
     }
     const declared = results?.[0]
     if (!declared) return [inferred]
-    if (!isTensorType(declared) || !sameElementType(declared, inferred)) return agreeWithInferred([inferred], results, fail)
+    if (!isTensorType(declared) || !sameElementType(declared, inferred) || !compatibleShape(declared.shape, inferred.shape)) return agreeWithInferred([inferred], results, fail)
     return [declared]
   },
   evaluate: ({ arrays: [operand, size], attributes: { dimension } }) => {

@@ -24,7 +24,7 @@ export const dynamicConvOp = defineOp({
   regions: [],
   attributes: withoutPadding,
   assembly: 'generic',
-  traits: { operandTypes: 'perAxis' },
+  traits: { operandTypes: 'perAxis', knownSizes: ['padding'] },
   infer: (context) => {
     const { operands, attributes, results, fail } = context
     const lhs = needTensor('lhs', operands[0], fail)

@@ -43,7 +43,7 @@ export const dynamicBroadcastInDimOp = defineOp({
     known_nonexpanding_dimensions: codec.optional(codec.i64Array),
   },
   assembly: form(operandList, integerList('broadcast_dimensions', 'dims'), attributeDictionary, functional),
-  traits: { operandTypes: 'perAxis' },
+  traits: { operandTypes: 'perAxis', indexOperands: ['output_dimensions'] },
   infer: (context) => {
     const { operands, attributes, results, fail } = context
     const operand = needTensor('operand', operands[0], fail, { perAxis: true })
@@ -104,6 +104,7 @@ export const dynamicIotaOp = defineOp({
   regions: [],
   attributes: { iota_dimension: codec.axis },
   assembly: form(operandList, integerField('iota_dimension', 'dim'), attributeDictionary, functional),
+  traits: { indexOperands: ['output_shape'] },
   infer: (context) => {
     const { attributes: { iota_dimension: axis }, results, fail } = context
     const list = needList('output_shape', 0, context, 'dynamic_iota_i1')
@@ -130,7 +131,7 @@ export const dynamicReshapeOp = defineOp({
   regions: [],
   attributes: {},
   assembly: functionalForm,
-  traits: { operandTypes: 'perAxis' },
+  traits: { operandTypes: 'perAxis', indexOperands: ['output_shape'] },
   infer: (context) => {
     const { operands, results, fail } = context
     const operand = needTensor('operand', operands[0], fail, { perAxis: true })

@@ -22,12 +22,14 @@ export const dynamicPadOp = defineOp({
   regions: [],
   attributes: {},
   assembly: functionalForm,
+  traits: { indexOperands: ['edge_padding_low', 'edge_padding_high', 'interior_padding'] },
   infer: (context) => {
     const { operands, results, fail } = context
     const operand = needTensor('operand', operands[0], fail)
     const value = needTensor('padding_value', operands[1], fail)
     const rank = operand.shape.length
     const lists = [2, 3, 4].map((at) => needList(['edge_padding_low', 'edge_padding_high', 'interior_padding'][at - 2], at, context, `dynamic_pad_i${at + 1}`))
+    if (lists.some(({ dtype }) => dtype !== lists[0].dtype)) fail('failed to verify that all of {edge_padding_low, edge_padding_high, interior_padding} have same type')
     if (value.shape.length !== 0) fail(`padding_value must have rank 0, got '${typeText(value)}'`, 'dynamic_pad_i2')
     for (const { shape } of lists) if (shape[0] !== rank) fail(`padding operands size (${shape[0]}) must match operand rank (${rank})`, 'dynamic_pad_c2')
     const result = declaredResult(operand, undefined, lists[0], results, fail)
@@ -62,6 +64,7 @@ export const realDynamicSliceOp = defineOp({
   regions: [],
   attributes: {},
   assembly: functionalForm,
+  traits: { indexOperands: ['start_indices', 'limit_indices', 'strides'] },
   infer: (context) => {
     const { operands, results, fail } = context
     const operand = needTensor('operand', operands[0], fail)
@@ -101,6 +104,7 @@ export const dynamicGatherOp = defineOp({
   regions: [],
   attributes: { dimension_numbers: gatherAttributes.dimension_numbers, indices_are_sorted: codec.optional(codec.bool) },
   assembly: 'generic',
+  traits: { knownSizes: ['slice_sizes'] },
   infer: (context) => {
     const { shape } = needList('slice_sizes', 2, context, 'dynamic_gather_i3')
     const sizes = constantIntegers(context, 2) ?? Array.from({ length: shape[0] }, () => undefined)

@@ -1,6 +1,5 @@
 import { complexExp, complexLog, complexSqrt } from '../host/complex.ts'
 import * as scalar from '../host/scalar-functions.ts'
-import { DifferentiationError } from '../ir/errors.ts'
 import type { Tensor } from '../ir/module.ts'
 import { type TensorType, compatibleShape, typeText } from '../ir/types.ts'
 import { mapUnary } from '../host/elementwise.ts'
@@ -8,6 +7,7 @@ import { emit } from '../trace/emit.ts'
 import { add, divide, multiply, negate, subtract } from './arithmetic.ts'
 import { functionalForm } from './assembly.ts'
 import { compare } from './compare.ts'
+import { complex, imag, real } from './complex.ts'
 import { zeros } from './constant.ts'
 import { defineOp, zeroGradient } from './define.ts'
 import { floatKinds, unaryBuilder, unaryOp } from './elementwise.ts'
@@ -56,9 +56,11 @@ export const absOp = defineOp({
       resultTypes[0] as TensorType,
     ),
   ]),
-  vjp: ({ operands: [x], cotangents: [d] }) => {
-    if (d && x.dtype !== d.dtype) throw new DifferentiationError('abs of complex numbers has no gradient here')
-    return [d && multiply(d, sign(x))]
+  vjp: ({ operands: [x], results: [modulus], cotangents: [d] }) => {
+    if (!d || x.dtype === d.dtype) return [d && multiply(d, sign(x))]
+    // The conjugate of x, as cotangents of complex numbers are; 0 at 0.
+    const scale = select(compare(modulus, 0, 'EQ'), zeros(d.type), divide(d, modulus))
+    return [complex(multiply(real(x), scale), negate(multiply(imag(x), scale)))]
   },
 })
 /** |x| */
@@ -90,6 +92,7 @@ export const roundNearestEvenOp = rounding('round_nearest_even', (x) => {
 export const roundNearestEven = unaryBuilder(roundNearestEvenOp)
 
 export const exponentialOp = unaryOp('exponential', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: { float: scalar.exp, complex: complexExp },
   vjp: ({ results: [y], cotangents: [d] }) => [d && multiply(d, y)],
@@ -98,6 +101,7 @@ export const exponentialOp = unaryOp('exponential', {
 export const exponential = unaryBuilder(exponentialOp)
 
 export const exponentialMinusOneOp = unaryOp('exponential_minus_one', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: scalar.expm1,
@@ -114,6 +118,7 @@ export const exponentialMinusOneOp = unaryOp('exponential_minus_one', {
 export const exponentialMinusOne = unaryBuilder(exponentialMinusOneOp)
 
 export const logOp = unaryOp('log', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: { float: scalar.log, complex: complexLog },
   vjp: ({ operands: [x], cotangents: [d] }) => [d && divide(d, x)],
@@ -122,6 +127,7 @@ export const logOp = unaryOp('log', {
 export const log = unaryBuilder(logOp)
 
 export const logPlusOneOp = unaryOp('log_plus_one', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: scalar.log1p,
@@ -136,6 +142,7 @@ export const logPlusOneOp = unaryOp('log_plus_one', {
 export const logPlusOne = unaryBuilder(logPlusOneOp)
 
 export const logisticOp = unaryOp('logistic', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: (x) => 1 / (1 + scalar.exp(-x)),
@@ -154,6 +161,7 @@ export const logisticOp = unaryOp('logistic', {
 export const logistic = unaryBuilder(logisticOp)
 
 export const tanhOp = unaryOp('tanh', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: scalar.tanh,
@@ -173,6 +181,7 @@ export const tanhOp = unaryOp('tanh', {
 export const tanh = unaryBuilder(tanhOp)
 
 export const sqrtOp = unaryOp('sqrt', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: { float: Math.sqrt, complex: complexSqrt },
   vjp: ({ results: [y], cotangents: [d] }) => [d && divide(d, multiply(y, 2))],
@@ -180,6 +189,7 @@ export const sqrtOp = unaryOp('sqrt', {
 export const sqrt = unaryBuilder(sqrtOp)
 
 export const rsqrtOp = unaryOp('rsqrt', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: (x) => 1 / Math.sqrt(x),
@@ -197,6 +207,7 @@ export const rsqrtOp = unaryOp('rsqrt', {
 export const rsqrt = unaryBuilder(rsqrtOp)
 
 export const cbrtOp = unaryOp('cbrt', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: scalar.cbrt,
@@ -213,6 +224,7 @@ export const cbrtOp = unaryOp('cbrt', {
 export const cbrt = unaryBuilder(cbrtOp)
 
 export const sineOp = unaryOp('sine', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: Math.sin,
@@ -226,6 +238,7 @@ export const sineOp = unaryOp('sine', {
 export const sine = unaryBuilder(sineOp)
 
 export const cosineOp = unaryOp('cosine', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: Math.cos,
@@ -239,6 +252,7 @@ export const cosineOp = unaryOp('cosine', {
 export const cosine = unaryBuilder(cosineOp)
 
 export const tanOp = unaryOp('tan', {
+  accuracy: true,
   kinds: floatKinds,
   scalars: {
     float: Math.tan,

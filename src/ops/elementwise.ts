@@ -5,6 +5,7 @@ import type { TensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { sameTypeForm } from './assembly.ts'
 import { type TensorLike, alignOperands } from './broadcast.ts'
+import * as codec from './codecs.ts'
 import { defineOp, shortOpName } from './define.ts'
 import { type ElementKind, inferSameType } from './elementwise-rules.ts'
 import { onExpressed } from './quantized.ts'
@@ -19,19 +20,24 @@ interface ElementwiseParts<Scalars> {
   readonly kinds: readonly ElementKind[]
   readonly scalars: Scalars
   readonly commutative?: boolean
+  /** It may say how exact its result must be: `result_accuracy`. The interpreter's results are the same whatever it says. */
+  readonly accuracy?: boolean
   /** Operands may have a scale for each index of an axis: checks how operands and result are quantized. */
   readonly perAxis?: (lhs: TensorType, rhs: TensorType, result: TensorType | undefined, fail: InferContext<unknown>['fail']) => void
   readonly vjp: VjpRule<{}> | NotDifferentiable
 }
 
+/** Builders do not set it, so that the ops that have it look like those that have no attributes. */
+const accuracyAttribute: {} = { result_accuracy: codec.optional(codec.anyAttribute) }
+
 /** The definition of an element-wise op of one operand. */
-export const unaryOp = (name: string, { kinds, scalars, vjp }: ElementwiseParts<UnaryScalars>): OpDefinition<{}> =>
+export const unaryOp = (name: string, { kinds, scalars, accuracy, vjp }: ElementwiseParts<UnaryScalars>): OpDefinition<{}> =>
   defineOp({
     name: `stablehlo.${name}`,
     operands: ['operand'],
     results: ['result'],
     regions: [],
-    attributes: {},
+    attributes: accuracy ? accuracyAttribute : {},
     assembly: sameTypeForm,
     infer: (context) => inferSameType(name, kinds, context),
     evaluate: onExpressed(({ arrays: [operand], resultTypes }) => [mapUnary(scalars, operand, resultTypes[0] as TensorType)]),

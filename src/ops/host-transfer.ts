@@ -70,7 +70,7 @@ export const infeedOp = defineOp({
   regions: [],
   attributes: { infeed_config: codec.optional(codec.string), layout: codec.optional(codec.anyAttribute) },
   assembly: 'generic',
-  traits: { effect: true, operandTypes: 'perAxis' },
+  traits: { effect: true, operandTypes: 'perAxis', knownSizes: ['results'] },
   infer: ({ operands, attributes: { layout }, results, fail }) => {
     needToken(operands[0], fail)
     const types = endInToken(results, { count: 'infeed_c1', tensors: 'infeed_c2', token: 'infeed_c3' }, fail)
@@ -118,7 +118,7 @@ const [deviceToDevice, deviceToHost, hostToDevice] = [1, 2, 3]
 const transferAttributes = {
   channel_handle: channelHandle,
   is_host_transfer: codec.optional(codec.bool),
-  source_target_pairs: codec.optional(codec.dense),
+  source_target_pairs: codec.optional(codec.denseI64),
 } as const
 interface TransferAttributes {
   readonly channel_handle: ChannelHandle
@@ -177,7 +177,7 @@ export const recvOp = defineOp({
   regions: [],
   attributes: transferAttributes,
   assembly: 'generic',
-  traits: { effect: true, operandTypes: 'perAxis' },
+  traits: { effect: true, operandTypes: 'perAxis', knownSizes: ['results'] },
   infer: ({ operands, attributes, results, fail }) => {
     needToken(operands[0], fail)
     checkTransfer(attributes, 'recv', fail)

@@ -18,6 +18,7 @@ export const iotaOp = defineOp({
   regions: [],
   attributes: { iota_dimension: codec.i64 },
   assembly: form(integerField('iota_dimension', 'dim', false), attributeDictionary, resultType),
+  traits: { knownSizes: ['output'] },
   infer: ({ attributes, results, fail }) => {
     const type = results?.[0]
     if (!type || !isTensorType(type)) return fail('needs a result type')

@@ -3,6 +3,7 @@ import { emit } from '../trace/emit.ts'
 import { type Piece, attributeDictionary, form, operandList, operandTypes } from './assembly.ts'
 import { zeros } from './constant.ts'
 import { defineOp } from './define.ts'
+import { needTensorsOrTokens } from './result-type.ts'
 
 /** ` : a, b`, or `()` when there is nothing to hold back. */
 const barrierTypes: Piece = operandTypes(true)
@@ -15,7 +16,10 @@ export const optimizationBarrierOp = defineOp({
   regions: [],
   attributes: {},
   assembly: form(operandList, attributeDictionary, barrierTypes),
-  infer: ({ operands }) => operands,
+  infer: ({ operands, fail }) => {
+    needTensorsOrTokens(operands, 'operand', fail)
+    return operands
+  },
   evaluate: ({ operands }) => operands,
   vjp: ({ operands, cotangents, needed }) => {
     const wanted = needed.flatMap((need, i) => (need ? [i] : []))

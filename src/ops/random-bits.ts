@@ -27,6 +27,7 @@ export const rngBitGeneratorOp = defineOp({
   regions: [],
   attributes: { rng_algorithm: codec.enumeration('rng_algorithm', rngAlgorithms) },
   assembly: form(operandList, word('rng_algorithm', 'rng_algorithm', { label: 'algorithm', comma: true }), attributeDictionary, functional),
+  traits: { knownSizes: ['output'] },
   infer: ({ operands, attributes, results, fail }) => {
     const state = needTensor('initial_state', operands[0], fail)
     if (state.shape.length !== 1 || dtypes[state.dtype].kind !== 'unsigned' && dtypes[state.dtype].kind !== 'signed')
@@ -77,7 +78,7 @@ export const rngOp = defineOp({
   regions: [],
   attributes: { rng_distribution: codec.enumeration('rng_distribution', rngDistributions) },
   assembly: form(operandList, word('rng_distribution', 'rng_distribution', { label: 'distribution', comma: true }), attributeDictionary, functional),
-  traits: { effect: true },
+  traits: { effect: true, knownSizes: ['shape'], indexOperands: ['shape'] },
   infer: (context) => {
     const { operands, attributes, results, fail } = context
     const [a, b, shape] = operands.map((operand, i) => needTensor(['a', 'b', 'shape'][i], operand, fail))

@@ -15,6 +15,14 @@ export function needTensor(name: string, type: Type | undefined, fail: Fail, opt
   return type
 }
 
+/** Values that ops pass on are tensors or tokens: not tuples, buffers or what other dialects have. */
+export function needTensorsOrTokens(types: readonly Type[], what: 'operand' | 'result', fail: Fail): void {
+  types.forEach((type, i) => {
+    if (!(isTensorType(type) && !type.unranked) && type.kind !== 'token')
+      fail(`${what} #${i} must be variadic of ranked tensor of number, boolean or quantized values or token, but got '${typeText(type)}'`)
+  })
+}
+
 /** Whether two types have one element type, quantization included. */
 export function sameElementType(a: TensorType, b: TensorType): boolean {
   if (a.dtype !== b.dtype) return false

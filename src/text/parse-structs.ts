@@ -30,6 +30,8 @@ const forms = new Map([
   ['stablehlo.dot', dotForm],
 ])
 
+const accuracyModes = ['DEFAULT', 'HIGHEST', 'TOLERANCE']
+
 /**
  * The struct attributes of StableHLO that have a grammar of their own. They are kept as text and read by codecs, which can only
  * say that a text is wrong; here it is said where and why.
@@ -55,8 +57,11 @@ export abstract class StructParser extends LocationParser {
       const fault = algorithm && algorithmFault(algorithm)
       if (fault) this.errorAt(opening, `${fault.detail} [${fault.rule}]`)
     } else {
-      const mode = /mode<(DEFAULT|HIGHEST)>/.exec(text)?.[1]
+      const word = /mode<\s*(\w+)\s*>/.exec(text)?.[1]
+      if (word !== undefined && !accuracyModes.includes(word)) this.errorAt(opening, `expected the mode of result_accuracy to be one of: ${accuracyModes.join(', ')}, got ${word}`)
+      const mode = word === 'TOLERANCE' ? undefined : word
       const tolerances = [...text.matchAll(/\b(?:atol|rtol|ulps)\s*=\s*([^,>\s]+)/g)].map((match) => Number(match[1]))
+      if (tolerances.some((value) => value < 0)) this.errorAt(opening, 'Negative tolerance')
       if (mode && tolerances.some((value) => value !== 0)) this.errorAt(opening, `Invalid tolerances for ResultAccuracyAttr with mode ${mode}, must be all zero.`)
     }
   }

@@ -56,14 +56,15 @@ describe('convert', () => {
     expect(to('c64', HostArray.from('bool', [true]))).toEqual([[1, 0]])
   })
   test('from every type to every type: a value that both have stays the same', () => {
-    for (const from of dtypeNames)
-      for (const type of dtypeNames) {
+    const types = dtypeNames.filter((dtype) => dtype !== 'index')
+    for (const from of types)
+      for (const type of types) {
         const one = runOp((x) => convert(x, from), HostArray.from('i32', [1]))
         expect({ from, type, value: to(type, one) }).toEqual({ from, type, value: to(type, HostArray.from('i32', [1])) })
       }
   })
   test('an integer that fits comes back from any wider type', () => {
-    const integers = dtypeNames.filter(isInteger)
+    const integers = dtypeNames.filter((dtype) => isInteger(dtype) && dtype !== 'index')
     const cases = fc.constantFrom(...integers).chain((dtype) => {
       const { min, max } = integerRange(dtype)
       return fc.tuple(fc.constant(dtype), fc.bigInt({ min, max }))
