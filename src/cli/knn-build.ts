@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { openVectors } from '../data/vectors.ts'
-import type { Distance } from '../knn/nearest.ts'
+import type { Distance } from '../knn/score.ts'
 import { buildIndex } from '../search/build-index.ts'
 import { type VectorIndex, writeIndex } from '../search/index-file.ts'
 import { stoppable } from './interruption.ts'

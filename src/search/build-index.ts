@@ -1,10 +1,10 @@
 import { DataError } from '../data/errors.ts'
 import { SeededRandom } from '../data/random.ts'
 import { type VectorSource, readFiniteRows } from '../data/vectors.ts'
-import { encodeFloats } from '../ir/float-bits.ts'
+import { roundFloat } from '../ir/float-bits.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { tensorType } from '../ir/types.ts'
-import type { Distance } from '../knn/nearest.ts'
+import type { Distance } from '../knn/score.ts'
 import type { VectorIndex } from './index-file.ts'
 
 export interface BuildOptions {
@@ -43,8 +43,7 @@ export async function buildIndex(source: VectorSource, { distance, dtype = 'f32'
     else values.set(part, first * size)
     onProgress?.(first + count)
   }
-  const type = tensorType(dtype, [rows, size])
-  const vectors = dtype === 'f32' ? new HostArray(type, values) : HostArray.fromBytes(type, encodeFloats(dtype, values))
+  const vectors = rowsAs(dtype, values, size)
   return {
     rows,
     size,
@@ -69,6 +68,12 @@ function inverse(order: Int32Array): Int32Array {
   const places = new Int32Array(order.length)
   order.forEach((row, place) => (places[row] = place))
   return places
+}
+
+/** Rows in an element type; rounds `values` in place. `f32[n*d]` -> `[n,d]` */
+export function rowsAs(dtype: 'f32' | 'bf16', values: Float32Array, size: number): HostArray {
+  if (dtype !== 'f32') for (let i = 0; i < values.length; i++) values[i] = roundFloat(dtype, values[i])
+  return new HostArray(tensorType(dtype, [values.length / size, size]), values)
 }
 
 /** Divides each row by its length, in place; a row of zeros stays. */

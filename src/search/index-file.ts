@@ -4,7 +4,7 @@ import { DataError, issueText } from '../data/errors.ts'
 import { SafetensorsFile, type TensorSource, writeSafetensors } from '../data/safetensors.ts'
 import { HostArray } from '../ir/host-array.ts'
 import { shortType } from '../ir/types.ts'
-import { type Distance, distances } from '../knn/nearest.ts'
+import { type Distance, distances } from '../knn/score.ts'
 
 /**
  * This room is nearest-neighbour search as a tool: an index is made of vectors (`build-index`), kept in a file, and searched in batches on a

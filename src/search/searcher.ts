@@ -1,6 +1,5 @@
 import { InputError } from '../ir/errors.ts'
-import { encodeFloats } from '../ir/float-bits.ts'
-import { HostArray } from '../ir/host-array.ts'
+import type { HostArray } from '../ir/host-array.ts'
 import type { DeviceBuffer } from '../ir/backend.ts'
 import type { Tensor } from '../ir/module.ts'
 import { tensorType } from '../ir/types.ts'
@@ -11,7 +10,7 @@ import { lowerWith } from '../program/lower.ts'
 import type { Program } from '../program/program.ts'
 import type { Executable, Session } from '../program/session.ts'
 import type { Target } from '../trace/target.ts'
-import { normaliseRows } from './build-index.ts'
+import { normaliseRows, rowsAs } from './build-index.ts'
 import type { IndexFacts, VectorIndex } from './index-file.ts'
 
 export interface SearchOptions {
@@ -114,8 +113,7 @@ export class Searcher {
     const rows = new Float32Array(batch * size)
     rows.set(queries)
     if (distance === 'cosine') normaliseRows(rows, size)
-    const type = tensorType(dtype, [batch, size])
-    return dtype === 'f32' ? new HostArray(type, rows) : HostArray.fromBytes(type, encodeFloats(dtype, rows))
+    return rowsAs(dtype, rows, size)
   }
 
   release(): Promise<void> {
