@@ -9,11 +9,11 @@ import type { Cotangent, HostValue } from '../ir/op-definition.ts'
 import { type TensorType, elementCount, tensorType } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
-import { add, multiply } from './arithmetic.ts'
+import { add, divide, multiply } from './arithmetic.ts'
 import { and } from './bitwise.ts'
 import { broadcastInDim } from './broadcast.ts'
 import { compare, equal } from './compare.ts'
-import { constant, zeros } from './constant.ts'
+import { constant, ones, zeros } from './constant.ts'
 import { defineOp } from './define.ts'
 import {
   type GatherAttributes,
@@ -128,7 +128,7 @@ export const scatterOp = defineOp({
     scatterArrays(results, indices, updates, layout, region, run)
     return results
   },
-  vjp: ({ operation, operands, cotangents, attributes, regions: [region], needed }) => {
+  vjp: ({ operation, operands, results, cotangents, attributes, regions: [region], needed }) => {
     const count = cotangents.length
     const indices = operands[count]
     const kinds = updateKinds(region)
@@ -140,10 +140,10 @@ export const scatterOp = defineOp({
       const rule = scatterRules[kinds[i] ?? '']
       if (d && (want.input || want.updates) && !rule)
         throw new DifferentiationError(
-          `scatter: no gradient for this update_computation (result ${i}): only old + new, new, and old * new with unique_indices have one`,
+          `scatter: no gradient for this update_computation (result ${i}): only old + new, new, the larger or smaller of both, and old * new with unique_indices have one`,
           operation.location,
         )
-      const [dInput, dUpdate] = d && rule ? rule({ d, input, indices, updates, attributes, want, operation }) : [null, null]
+      const [dInput, dUpdate] = d && rule ? rule({ d, input, indices, updates, result: results[i], attributes, want, operation }) : [null, null]
       dInputs.push(dInput)
       dUpdates.push(dUpdate)
     }
@@ -241,9 +241,21 @@ interface ScatterPart {
   readonly input: Tensor
   readonly indices: Tensor
   readonly updates: Tensor
+  readonly result: Tensor
   readonly attributes: ScatterAttributes
   readonly want: { readonly input: boolean; readonly updates: boolean }
   readonly operation: { readonly location: ConstructorParameters<typeof DifferentiationError>[1] }
+}
+
+/** What reaches the extremum, of the input and the updates, shares its cotangent evenly. */
+function extremeRule(part: ScatterPart): readonly [Cotangent, Cotangent] {
+  const { d, input, indices, updates, result, attributes } = part
+  const kept = equal(input, result)
+  const reached = equal(updates, readUpdates(result, part))
+  const counted = (hit: Tensor, type: TensorType): Tensor => select(hit, ones(type), zeros(type))
+  const ties = scatterAdd(counted(kept, input.type), indices, counted(reached, updates.type), attributes)
+  const share = divide(d, ties)
+  return [select(kept, share, zeros(input.type)), select(reached, readUpdates(share, part), zeros(updates.type))]
 }
 
 /** Cotangents of one input and its updates, per kind of update. */
@@ -271,6 +283,8 @@ const scatterRules: Readonly<Record<string, (part: ScatterPart) => readonly [Cot
       want.updates ? readUpdates(multiply(d, input), part) : null,
     ]
   },
+  maximum: extremeRule,
+  minimum: extremeRule,
 }
 
 /** What stands in `x` where the updates went; zero for windows that are not wholly inside. */

@@ -28,7 +28,7 @@ const elementwise = new Set<OpDefinition>(
 const known = new WeakMap<Region, boolean>()
 
 /** Whether a region is made of element-wise ops and constants on values of rank 0. */
-function isLiftable(region: Region): boolean {
+export function isLiftable(region: Region): boolean {
   const before = known.get(region)
   if (before !== undefined) return before
   const scalar = ({ type }: Value) => isTensorType(type) && type.shape.length === 0 && !type.quantization

@@ -1,19 +1,23 @@
-import { combiner, hasReduction, promoteArray } from '../host/reduce.ts'
+import { type ReductionKind, combiner, hasReduction, promoteArray } from '../host/reduce.ts'
 import { type WindowAxis, dilatedSize, forEachWindow, reduceWindows } from '../host/windows.ts'
 import { dtypes } from '../ir/dtypes.ts'
 import { DifferentiationError, OpError } from '../ir/errors.ts'
 import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
+import type { Location } from '../ir/location.ts'
 import { type Region, Tensor } from '../ir/module.ts'
-import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
+import type { Cotangent, EvaluateContext, VjpContext } from '../ir/op-definition.ts'
 import { type TensorType, compatibleShape, elementCount, isTensorType, sameType, shortType, shortTypes, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
 import { buildRegion } from '../trace/frame.ts'
-import { add, multiply } from './arithmetic.ts'
+import { add, divide, multiply } from './arithmetic.ts'
 import * as codec from './codecs.ts'
 import { type ComparisonDirection, compare, compareOp } from './compare.ts'
 import { fill, ones } from './constant.ts'
+import { convert } from './convert.ts'
 import { defineOp } from './define.ts'
-import { maximum, minimum } from './elementwise-binary.ts'
+import { dynamicSlice } from './dynamic-slice.ts'
+import { maximum, minimum, remainder } from './elementwise-binary.ts'
+import { type Fold, foldGradient } from './fold-gradient.ts'
 import { agreeAll } from './kept-axes.ts'
 import { liftRegion, repeatScalar } from './lift-region.ts'
 import { extremeOf } from './reduce.ts'
@@ -21,7 +25,7 @@ import { checkReducer, reductionKinds } from './reducer.ts'
 import { agree, needTensor, withShape } from './result-type.ts'
 import { emitReturn } from './return.ts'
 import { select } from './select.ts'
-import { pad } from './slice-pad.ts'
+import { pad, slice } from './slice-pad.ts'
 import { type WindowAttributes, type WindowOptions, type WindowRules, paddingRows, windowAttributes, windowOf, windowPlaces } from './windows.ts'
 
 const reduceWindowRules: WindowRules = {
@@ -79,44 +83,71 @@ export const reduceWindowOp = defineOp({
       return reduceWindows(kind, promoteArray(arrays[i], dtype), promoteArray(arrays[count + i], dtype), window, types[i])
     })
   },
-  vjp: ({ operation, operands, cotangents, attributes, regions, needed, sum }) => {
+  vjp: (context) => {
+    const { operation, operands, cotangents, regions, needed } = context
     const count = operands.length / 2
     const kinds = reductionKinds(regions[0])
     const gradients: Cotangent[] = operands.map(() => null)
-    const refuse = (why: string): never => {
-      throw new DifferentiationError(`reduce_window: ${why}`, operation.location)
+    for (const [i, d] of cotangents.entries()) {
+      if (!d || (!needed[i] && !needed[count + i])) continue
+      const plain = kinds && plainGradient(context, i, kinds[i], d)
+      if (!plain) return foldGradient(context, foldOf(context, windowOf(context.attributes))) ?? refuseGradient(operation.location)
+      ;[gradients[i], gradients[count + i]] = plain
     }
-    cotangents.forEach((d, i) => {
-      if (!d || (!needed[i] && !needed[count + i])) return
-      const operand = operands[i]
-      if (d.dtype !== operand.dtype) refuse('no gradient for a body on another element type than its operand has: convert the operand first')
-      switch (kinds?.[i]) {
-        case 'add':
-          if (needed[i]) gradients[i] = windowSumGradient(d, operand.shape, windowOf(attributes))
-          if (needed[count + i]) {
-            // The initial value is added once per place, and once for each element of the window that is in the padding.
-            const inside = emitReduceWindow([ones(operand.type)], [fill(0, tensorType(d.dtype, []))], attributes, reducerOf([d], ([a], [b]) => [add(a, b)]))[0]
-            const size = attributes.window_dimensions.reduce((a, b) => a * b, 1)
-            const times = add(multiply(inside, -1), 1 + size)
-            gradients[count + i] = sum(multiply(d, times), d.shape.map((_, axis) => axis))
-          }
-          return
-        case 'maximum':
-        case 'minimum': {
-          if (needed[count + i]) refuse('no gradient for the initial value of a maximum or minimum')
-          const { base_dilations, window_dilations, ...plain } = attributes
-          if ([...(base_dilations ?? []), ...(window_dilations ?? [])].some((dilation) => dilation !== 1))
-            refuse('no gradient for a maximum or minimum over dilated windows: take the elements apart with slices first')
-          gradients[i] = scatterToExtremes(operand, d, fill(0, tensorType(d.dtype, [])), kinds[i] === 'maximum' ? 'GE' : 'LE', plain)
-          return
-        }
-        default:
-          refuse('no gradient for this body: it is known for one add, maximum or minimum of the two arguments')
-      }
-    })
     return gradients
   },
 })
+
+function refuseGradient(location: Location | undefined): never {
+  throw new DifferentiationError('reduce_window: no gradient for this body: it is known for bodies of element-wise ops on values of rank 0', location)
+}
+
+/** Cotangents of an operand and its initial value for a window of one plain op, where that is shorter than the fold. */
+function plainGradient({ operands, attributes, needed, sum }: VjpContext<WindowAttributes>, i: number, kind: ReductionKind, d: Tensor): [Cotangent, Cotangent] | undefined {
+  const operand = operands[i]
+  const needInit = needed[operands.length / 2 + i]
+  if (d.dtype !== operand.dtype) return undefined
+  if (kind === 'add') {
+    const dOperand = needed[i] ? windowSumGradient(d, operand.shape, windowOf(attributes)) : null
+    if (!needInit) return [dOperand, null]
+    // The initial value is added once per place, and once for each element of the window that is in the padding.
+    const inside = emitReduceWindow([ones(operand.type)], [fill(0, tensorType(d.dtype, []))], attributes, reducerOf([d], ([a], [b]) => [add(a, b)]))[0]
+    const size = attributes.window_dimensions.reduce((a, b) => a * b, 1)
+    const times = add(multiply(inside, -1), 1 + size)
+    return [dOperand, sum(multiply(d, times), d.shape.map((_, axis) => axis))]
+  }
+  const { base_dilations, window_dilations, ...undilated } = attributes
+  const dilated = [...(base_dilations ?? []), ...(window_dilations ?? [])].some((dilation) => dilation !== 1)
+  if ((kind !== 'maximum' && kind !== 'minimum') || needInit || dilated) return undefined
+  return [scatterToExtremes(operand, d, fill(0, tensorType(d.dtype, [])), kind === 'maximum' ? 'GE' : 'LE', undilated), null]
+}
+
+/** The reduction step by step, one for each element of the window. */
+function foldOf({ results }: VjpContext<unknown>, window: readonly WindowAxis[]): Fold {
+  const { shape } = results[0]
+  const span = window.map(({ stride }, axis) => (shape[axis] - 1) * stride + 1)
+  const strides = window.map(({ stride }) => stride)
+  return {
+    steps: window.reduce((product, { size }) => product * size, 1),
+    shape,
+    prepare: (values) => {
+      const count = values.length / 2
+      const [low, high] = [window.map((axis) => axis.low), window.map((axis) => axis.high)]
+      const spacing = window.map(({ baseDilation }) => baseDilation - 1)
+      return values.slice(0, count).map((value, i) => pad(value, convert(values[count + i], value.dtype), low, high, spacing))
+    },
+    row: (padded, step) => {
+      // The last axis of the window is the fastest.
+      const offsets: (Tensor | number)[] = []
+      let rest = step
+      for (const { size, windowDilation } of window.toReversed()) {
+        offsets.unshift(size === 1 ? 0 : multiply(remainder(rest, size), windowDilation))
+        if (size > 1) rest = divide(rest, size)
+      }
+      return padded.map((value) => slice(dynamicSlice(value, offsets, span), span.map(() => 0), span, strides))
+    },
+  }
+}
 
 /**
  * The transpose of a sum over windows: the cotangent, spaced out by the strides, summed over the same windows; what spaced out the

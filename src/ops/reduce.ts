@@ -4,6 +4,7 @@ import { type DType, dtypes, integerRange } from '../ir/dtypes.ts'
 import { DifferentiationError, OpError } from '../ir/errors.ts'
 import { largestFinite } from '../ir/float-bits.ts'
 import { HostArray, type HostData, allocate } from '../ir/host-array.ts'
+import type { Location } from '../ir/location.ts'
 import { Tensor } from '../ir/module.ts'
 import type { Cotangent, EvaluateContext } from '../ir/op-definition.ts'
 import { type TensorType, elementCount, sameType, shortType, shortTypes, tensorType } from '../ir/types.ts'
@@ -17,15 +18,19 @@ import * as codec from './codecs.ts'
 import { compare } from './compare.ts'
 import { fill, ones, zeros } from './constant.ts'
 import { defineOp } from './define.ts'
+import { dynamicSlice } from './dynamic-slice.ts'
 import { maximum, minimum } from './elementwise-binary.ts'
+import { type Fold, foldGradient } from './fold-gradient.ts'
 import { agreeAll, keepAxes, otherAxes } from './kept-axes.ts'
 import { reduceAssembly } from './reduce-assembly.ts'
 import { liftRegion, repeatScalar } from './lift-region.ts'
 import { exclusiveProduct } from './reduce-product.ts'
 import { checkReducer, reductionKinds } from './reducer.ts'
+import { reshape } from './reshape.ts'
 import { needTensor } from './result-type.ts'
 import { emitReturn } from './return.ts'
 import { select } from './select.ts'
+import { transpose } from './transpose.ts'
 
 /** Reduces axes by a region that combines two values into one. Source: specification, "reduce". */
 export const reduceOp = defineOp({
@@ -65,27 +70,49 @@ export const reduceOp = defineOp({
       return reduceArray(kind, promoteArray(arrays[i], dtype), promoteArray(arrays[count + i], dtype), attributes.dimensions, types[i])
     })
   },
-  vjp: ({ operation, operands, results, cotangents, attributes, regions, needed, sum }) => {
+  vjp: (context) => {
+    const { operation, operands, results, cotangents, attributes, regions, needed, sum } = context
     const count = operands.length / 2
     const kinds = reductionKinds(regions[0])
     const gradients: Cotangent[] = operands.map(() => null)
-    cotangents.forEach((d, i) => {
-      if (!d || (!needed[i] && !needed[count + i])) return
+    for (const [i, d] of cotangents.entries()) {
+      if (!d || (!needed[i] && !needed[count + i])) continue
       const kind = kinds?.[i]
       if (!kind || !sameType(tensorType(d.dtype, operands[i].shape), operands[i].type))
-        throw new DifferentiationError(
-          `reduce: no gradient for this body${kind ? ' on another element type than its operand has' : ''}: it is known for one add, multiply, ` +
-            'maximum or minimum of the two arguments. Write the function with reduceSum, reduceProd, reduceMax and reduceMin, or give it its own rule',
-          operation.location,
-        )
+        return foldGradient(context, foldOf(operands, attributes.dimensions)) ?? refuseGradient(operation.location)
       const [operand, init] = [operands[i], operands[count + i]]
       const [dOperand, dInit] = gradientOf(kind, { operand, init, result: results[i], d, axes: attributes.dimensions, sum, needInit: needed[count + i] })
       gradients[i] = dOperand
       gradients[count + i] = dInit
-    })
+    }
     return gradients
   },
 })
+
+function refuseGradient(location: Location | undefined): never {
+  throw new DifferentiationError(
+    'reduce: no gradient for this body: it is known for bodies of element-wise ops on values of rank 0. ' +
+      'Write the function with reduceSum, reduceProd, reduceMax and reduceMin, or give it its own rule',
+    location,
+  )
+}
+
+/** The reduction step by step: the reduced axes come first, as one. */
+function foldOf(operands: readonly Tensor[], dimensions: readonly number[]): Fold {
+  const [{ rank, shape }] = operands
+  const kept = otherAxes(rank, dimensions)
+  const keptShape = kept.map((axis) => shape[axis])
+  const steps = elementCount(dimensions.map((axis) => shape[axis]))
+  return {
+    steps,
+    shape: keptShape,
+    prepare: (values) => values.slice(0, values.length / 2).map((value) => reshape(transpose(value, [...dimensions, ...kept]), [steps, ...keptShape])),
+    row: (rows, step) => rows.map((table) => {
+      const start = [step, ...keptShape.map(() => fill(0, step.type))]
+      return reshape(dynamicSlice(table, start, [1, ...keptShape]), keptShape)
+    }),
+  }
+}
 
 interface ReductionGradient {
   readonly operand: Tensor

@@ -5,6 +5,7 @@ import * as arithmetic from '../../../src/ops/arithmetic.ts'
 import * as bitwise from '../../../src/ops/bitwise.ts'
 import { broadcastInDim } from '../../../src/ops/broadcast.ts'
 import { compare } from '../../../src/ops/compare.ts'
+import { complex } from '../../../src/ops/complex.ts'
 import { constant } from '../../../src/ops/constant.ts'
 import * as binary from '../../../src/ops/elementwise-binary.ts'
 import * as unary from '../../../src/ops/elementwise-unary.ts'
@@ -67,6 +68,14 @@ export const samples: readonly OpSample[] = [
   integerSample('popcnt', bitwise.popcnt as (...inputs: Tensor[]) => Tensor, 1),
   integerSample('count_leading_zeros', bitwise.countLeadingZeros as (...inputs: Tensor[]) => Tensor, 1),
   unarySample('abs', unary.abs),
+  {
+    name: 'stablehlo.abs (complex)',
+    op: 'stablehlo.abs',
+    build: (re, im) => unary.abs(complex(re, im)),
+    inputs: [f64, f64],
+    values: (random) => [between(-2, 2)(random), between(-2, 2)(random)],
+    differentiable: true,
+  },
   unarySample('sign', unary.sign),
   unarySample('ceil', unary.ceil),
   unarySample('floor', unary.floor),

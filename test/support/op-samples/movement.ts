@@ -159,6 +159,14 @@ export const samples: readonly OpSample[] = [
     differentiable: [0, 1, 3, 4],
   },
   {
+    name: 'stablehlo.scatter (maximum)',
+    op: 'stablehlo.scatter',
+    build: (x, i, u) => scatter([x], i, [u], rows, ([old], [fresh]) => [maximum(old, fresh)])[0],
+    inputs: [f64(5, 3), i32(4, 1), f64(4, 3)],
+    values: (random) => [arbitrary(f64(5, 3), random), integers(random, -1, 7, 4, 1), arbitrary(f64(4, 3), random)],
+    differentiable: true,
+  },
+  {
     name: 'stablehlo.scatter (any body)',
     op: 'stablehlo.scatter',
     build: (x, i, u) => scatter([x], i, [u], rows, ([old], [fresh]) => [maximum(add(old, fresh), 0)])[0],

@@ -1,6 +1,6 @@
 import type { Tensor, Value } from '../../../src/ir/module.ts'
 import { tensorType, tokenType } from '../../../src/ir/types.ts'
-import { add, multiply } from '../../../src/ops/arithmetic.ts'
+import { add, multiply, negate } from '../../../src/ops/arithmetic.ts'
 import { asyncDone, asyncStart } from '../../../src/ops/async.ts'
 import { allReduce, collectiveReduce, reduceScatter } from '../../../src/ops/collective-reductions.ts'
 import { allGather, allToAll, collectiveBroadcast, collectivePermute, partitionId, replicaId } from '../../../src/ops/collectives.ts'
@@ -8,8 +8,11 @@ import { fill } from '../../../src/ops/constant.ts'
 import { cond } from '../../../src/ops/control-flow.ts'
 import { customCallOp, defineCustomCall } from '../../../src/ops/custom-call.ts'
 import { infeed, outfeed, recv, send } from '../../../src/ops/host-transfer.ts'
+import { manualComputation } from '../../../src/ops/manual-computation.ts'
+import { mesh } from '../../../src/ops/mesh.ts'
 import { funcReturnOp } from '../../../src/ops/return.ts'
 import { runParallel } from '../../../src/ops/run-parallel.ts'
+import { shard, withMesh } from '../../../src/ops/sharding.ts'
 import { slice } from '../../../src/ops/slice-pad.ts'
 import { emit } from '../../../src/trace/emit.ts'
 import { buildFunction } from '../../../src/trace/frame.ts'
@@ -125,5 +128,31 @@ export const samples: readonly OpSample[] = [
     inputs: [table, table],
     differentiable: false,
     notOnXla: 'it is an op of interpreters only',
+  },
+  {
+    name: 'sdy.sharding_constraint',
+    op: 'sdy.sharding_constraint',
+    build: (x) => withMesh(mesh({ data: 1 }), () => shard(negate(x), 'data', null)),
+    inputs: [tensorType('f64', [2, 3])],
+    differentiable: true,
+  },
+  {
+    name: 'sdy.manual_computation',
+    op: 'sdy.manual_computation',
+    build: (x, y) => {
+      const grid = mesh({ 'rows': 2, columns: 3 })
+      const options = { mesh: grid, in: [['rows', 'columns'], ['rows']], out: [['rows', null], [null, ['columns', 'rows']]] }
+      return manualComputation(options, [x, y], (a, b) => [allGather(a, 1, grid.groups('columns'), { channel: 1, globalIds: true }), b])
+    },
+    inputs: [table, table],
+    differentiable: false,
+    notOnXla: 'it is for six devices',
+  },
+  {
+    name: 'sdy.manual_computation (nothing split)',
+    op: 'sdy.manual_computation',
+    build: (x) => manualComputation({ mesh: mesh({ data: 1 }), in: [[null]], out: [[]] }, [x], (a) => [negate(a)]),
+    inputs: [table],
+    differentiable: false,
   },
 ]

@@ -4,7 +4,9 @@ import { tensorType } from '../../../src/ir/types.ts'
 import { add, multiply } from '../../../src/ops/arithmetic.ts'
 import { compare } from '../../../src/ops/compare.ts'
 import { fill } from '../../../src/ops/constant.ts'
+import { maximum } from '../../../src/ops/elementwise-binary.ts'
 import { dotGeneral, dotOp, matmul } from '../../../src/ops/dot-general.ts'
+import { exponential, log } from '../../../src/ops/elementwise-unary.ts'
 import { rng, rngBitGenerator } from '../../../src/ops/random-bits.ts'
 import { reduce, reduceAnd, reduceMax, reduceMin, reduceOr, reduceProd, reduceSum } from '../../../src/ops/reduce.ts'
 import { reduceWindow, reduceWindowMax, reduceWindowMin, reduceWindowSum, selectAndScatter } from '../../../src/ops/reduce-window.ts'
@@ -33,6 +35,8 @@ const withZeros = (array: HostArray, ...positions: number[]): HostArray => {
   return array
 }
 
+const logAddExp = (a: Tensor, b: Tensor): Tensor => log(add(exponential(a), exponential(b)))
+
 export const samples: readonly OpSample[] = [
   { name: 'stablehlo.reduce (sum)', op: 'stablehlo.reduce', build: (x) => reduceSum(x, [0, 2]), inputs: [f64(2, 3, 2)], differentiable: true },
   { name: 'stablehlo.reduce (sum, keepDims)', op: 'stablehlo.reduce', build: (x) => reduceSum(x, -2, { keepDims: true }), inputs: [f64(2, 3, 2)], differentiable: true },
@@ -60,6 +64,25 @@ export const samples: readonly OpSample[] = [
     differentiable: false,
   },
   { name: 'stablehlo.reduce (two sums)', op: 'stablehlo.reduce', build: (x, y) => reduce([x, y], [fill(0, f64()), fill(1, f64())], [0], ([a, b], [c, d]) => [add(a, c), multiply(b, d)]), inputs: [f64(3, 2), f64(3, 2)], differentiable: true, fixedType: true },
+  {
+    name: 'stablehlo.reduce (log of a sum of exponentials)',
+    op: 'stablehlo.reduce',
+    build: (x, init) => reduce(x, init, [2, 0], logAddExp),
+    inputs: [f64(2, 3, 2), f64()],
+    differentiable: true,
+  },
+  {
+    name: 'stablehlo.reduce (quotients side by side)',
+    op: 'stablehlo.reduce',
+    build: (x, y, scale) =>
+      reduce([x, y], [fill(0, { ...x.type, shape: [] }), fill(1, { ...y.type, shape: [] })], [0], ([a, b], [c, d]) => [
+        add(multiply(a, d), multiply(multiply(c, b), scale)),
+        multiply(b, d),
+      ]),
+    inputs: [f64(3, 2), f64(3, 2), f64()],
+    differentiable: true,
+    notOnXla: 'the body is not associative in its rounding, and XLA may combine in any order',
+  },
   { name: 'stablehlo.reduce (and)', op: 'stablehlo.reduce', build: (x) => reduceAnd(x, 0), inputs: [bool(2, 3)], differentiable: false },
   { name: 'stablehlo.reduce (or)', op: 'stablehlo.reduce', build: (x) => reduceOr(x), inputs: [i32(2, 3)], differentiable: false },
   { name: 'stablehlo.dot_general', op: 'stablehlo.dot_general', build: (x, y) => dotGeneral(x, y, { batching: [[1], [0]], contracting: [[0, 3], [2, 1]] }), inputs: [f64(2, 3, 2, 4), f64(3, 4, 2, 2)], differentiable: true },
@@ -101,6 +124,29 @@ export const samples: readonly OpSample[] = [
     differentiable: true,
   },
   { name: 'stablehlo.reduce_window (min)', op: 'stablehlo.reduce_window', build: (x) => reduceWindowMin(x, [3]), inputs: [f64(7)], values: (random) => [spaced(random, 7)], differentiable: true },
+  {
+    name: 'stablehlo.reduce_window (product)',
+    op: 'stablehlo.reduce_window',
+    build: (x, init) => reduceWindow(x, init, [3, 2], multiply),
+    inputs: [f64(4, 3), f64()],
+    differentiable: true,
+  },
+  {
+    name: 'stablehlo.reduce_window (max, dilated, with init)',
+    op: 'stablehlo.reduce_window',
+    build: (x, init) => reduceWindow(x, init, [2, 2], maximum, { windowDilations: [1, 2] }),
+    inputs: [f64(3, 4), f64()],
+    values: (random) => [spaced(random, 3, 4), HostArray.from('f64', 0.01)],
+    differentiable: true,
+  },
+  {
+    name: 'stablehlo.reduce_window (log of a sum of exponentials)',
+    op: 'stablehlo.reduce_window',
+    build: (x, init) => reduceWindow(x, init, [2, 3], logAddExp, { strides: [1, 2], padding: [[1, 0], [2, -1]], baseDilations: [2, 1], windowDilations: [1, 2] }),
+    inputs: [f64(3, 7), f64()],
+    differentiable: true,
+    notOnXla: 'XLA leaves the padding out; the specification reduces it too, as initial values',
+  },
   {
     name: 'stablehlo.select_and_scatter',
     op: 'stablehlo.select_and_scatter',
