@@ -50,16 +50,17 @@ export class Location {
 
   /** `attend (model.ts:41:12) in layer3`, `gelu.mlir:7:3 in layer3, called at layer (model.ts:9:5)`, or undefined if nothing is known. */
   describe(): string | undefined {
-    const places: string[] = []
-    for (let at: Location | undefined = this; at; at = at.caller) {
-      const site = at.callSite
-      if (!site) continue
-      const place = `${site.file}:${site.line}:${site.column}`
-      places.push(site.function ? `${site.function} (${place})` : place)
-    }
-    const [first, ...callers] = places
     const scope = this.scope ? `in ${this.scope}` : ''
-    return [[first, scope].filter(Boolean).join(' '), ...callers.map((place) => `called at ${place}`)].filter(Boolean).join(', ') || undefined
+    const here = [this.#place, scope].filter(Boolean).join(' ')
+    const callers: string[] = []
+    for (let at = this.caller; at; at = at.caller) if (at.#place) callers.push(`called at ${at.#place}`)
+    return [here, ...callers].filter(Boolean).join(', ') || undefined
+  }
+
+  get #place(): string | undefined {
+    const site = this.callSite
+    const place = site && `${site.file}:${site.line}:${site.column}`
+    return site?.function ? `${site.function} (${place})` : place
   }
 }
 

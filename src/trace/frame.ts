@@ -129,10 +129,10 @@ export function buildRegion(
   return region
 }
 
-/** A name for a private function of a module: `name`, with a number behind it if it is taken. */
-export function uniqueName(module: Module, name: string): string {
+/** A name for a private function of a module: `name`, with a number behind it if it is taken, there or in `reserved`. */
+export function uniqueName(module: Module, name: string, reserved: ReadonlySet<string> = new Set()): string {
   let unique = name
-  for (let i = 0; unique === 'main' || module.find(unique); i++) unique = `${name}_${i}`
+  for (let i = 0; unique === 'main' || module.find(unique) || reserved.has(unique); i++) unique = `${name}_${i}`
   return unique
 }
 
