@@ -1,13 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { catalogue } from '../../src/ops/catalogue.ts'
 import { ParseError } from '../../src/text/parse-error.ts'
 import { parseModule } from '../../src/text/parse.ts'
 import { printModule } from '../../src/text/print.ts'
-
-/** Programs of the OpenXLA project, read where they are; they are no part of this repository. */
-const folder = fileURLToPath(new URL('../../../shared/conformance/', import.meta.url))
+import { conformanceFolder, hasConformanceFolder } from '../support/conformance-folder.ts'
 
 interface Case {
   readonly id: string
@@ -15,9 +13,8 @@ interface Case {
   readonly expected?: readonly { readonly line: number; readonly text: string }[]
 }
 
-const present = existsSync(`${folder}manifest.json`)
-const cases: readonly Case[] = present ? (JSON.parse(readFileSync(`${folder}manifest.json`, 'utf8')) as { cases: Case[] }).cases : []
-const textOf = ({ id }: Case): string => readFileSync(folder + id, 'utf8')
+const textOf = ({ id }: { readonly id: string }): string => readFileSync(path.join(conformanceFolder, id), 'utf8')
+const cases: readonly Case[] = hasConformanceFolder ? (JSON.parse(textOf({ id: 'manifest.json' })) as { cases: Case[] }).cases : []
 const options = { allowForeignOps: true }
 
 /** Cases that are refused elsewhere than expected, each with the reason. Take one out when it is mended. */
@@ -30,7 +27,7 @@ function unknownOp(error: unknown): string | undefined {
   return name !== undefined && !catalogue.has(name) ? name : undefined
 }
 
-describe.runIf(present)('the conformance folder', () => {
+describe.runIf(hasConformanceFolder)('the conformance folder', () => {
   it('has every valid program read, printed in both forms and read back', () => {
     const wrong: string[] = []
     const unknown = new Set<string>()
