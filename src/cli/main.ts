@@ -8,6 +8,7 @@ import { exitCodes, reportError } from './report-error.ts'
 const commands: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
+  runs: () => import('./runs.ts'),
   generate: () => import('./generate.ts'),
   corpus: () => import('./corpus.ts'),
   tokenizer: () => import('./tokenizer.ts'),

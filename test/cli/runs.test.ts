@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { preset } from '../../src/models/registry.ts'
+import { checkRunConfig } from '../../src/train/run-config.ts'
+import { appendMetrics, createRunFolder } from '../../src/train/run-folder.ts'
+import { engram } from '../support/command.ts'
+
+let cwd: string
+const run = (...args: string[]) => engram(['runs', ...args], { cwd })
+
+/** A run folder as training leaves it, with these held-out losses after every 10 steps. */
+async function writeRun(name: string, memorySize: number, heldOut: readonly (number | null)[]): Promise<void> {
+  const { config } = preset('memorizing-transformer', 'tiny', { memorySize })
+  const folder = await createRunFolder(join(cwd, 'runs', name), { reference: 'tiny', model: config as never, run: checkRunConfig({ steps: 30, data: { corpus: 'proofs' } }) })
+  for (const [i, bitsPerByte] of heldOut.entries()) {
+    const step = 10 * (i + 1)
+    await appendMetrics(folder, { event: 'report', step, bitsPerByte: 3 - i, totals: { tokens: 100 * step } })
+    await appendMetrics(folder, { event: 'evaluation', step, bitsPerByte })
+  }
+}
+
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'engram-cli-runs-'))
+  await writeRun('large', 128, [2.5, 2.25, 2.3])
+  await writeRun('small', 64, [2.6, null])
+  await mkdir(join(cwd, 'runs/broken'))
+  await writeFile(join(cwd, 'runs/broken/config.json'), '{')
+  await mkdir(join(cwd, 'runs/other'))
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+describe('engram runs', () => {
+  it('lists the runs of a folder', async () => {
+    const { status, stdout, stderr } = await run()
+    expect(status).toBe(0)
+    expect(stdout).toMatchInlineSnapshot(`
+      "run    model  corpus  steps  tokens  training  held out  best held out
+      large  tiny   proofs  30/30  3,000   1.000     2.3000    2.2500 (step 20)
+      small  tiny   proofs  20/30  2,000   2.000     -         2.6000 (step 10)
+      "
+    `)
+    expect(stderr).toMatch(/^engram: warning: runs\/broken cannot be read: runs\/broken\/config.json is not JSON/)
+    expect((await run('list', 'nowhere')).stdout).toBe('no runs in nowhere\n')
+  })
+
+  it('compares runs: configurations and losses, on a page too', async () => {
+    const { status, stdout } = await run('compare', 'runs/large', 'runs/small', '-o', 'page.html')
+    expect(status).toBe(0)
+    expect(stdout).toMatchInlineSnapshot(`
+      "                  large  small
+      model.memorySize  128    64
+
+                               large   small
+      steps                    30      20
+      tokens                   3,000   2,000
+      bits per byte, training  1.000   2.000
+      bits per byte, held out  2.3000  -
+      against the first        -       -
+      page: page.html
+      "
+    `)
+    expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('model.memorySize')
+    const { runs, differences } = JSON.parse((await run('compare', 'runs/small', 'runs/large', 'runs/large', '--json')).stdout)
+    expect(differences).toEqual([{ key: 'model.memorySize', values: [64, 128, 128] }])
+    expect(runs[1]).toMatchObject({ name: 'large', heldOut: { step: 30, bitsPerByte: 2.3 }, best: { step: 20, bitsPerByte: 2.25 } })
+  })
+
+  it('needs two, and runs', async () => {
+    expect(await run('compare', 'runs/large')).toMatchObject({ status: 2, stderr: 'engram: one run cannot be compared: name two or more\n' })
+    expect(await run('compare', 'runs/large', 'runs/none')).toMatchObject({ status: 2, stderr: expect.stringContaining('runs/none is not a run') })
+  })
+})
