@@ -84,10 +84,10 @@ export async function loadExport(reference: string, fallback: string): Promise<u
   return module[name]
 }
 
-/** A program that a file exports: a `Program`, or a function without arguments that gives one. */
-export async function loadProgram(reference: string): Promise<Program<any, any>> {
+/** A program that a file exports: a `Program`, or a function without arguments that gives one, which `lowering` calls. */
+export async function loadProgram(reference: string, lowering: <R>(build: () => R) => R = (build) => build()): Promise<Program<any, any>> {
   const exported = await loadExport(reference, 'program')
-  const value: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
+  const value: unknown = typeof exported === 'function' ? await lowering(exported as () => unknown) : exported
   if (value instanceof Program) return value as Program<any, any>
   throw new ModelReferenceError(`${reference} is not a program: expected what lower() gives, or a function without arguments that returns it`)
 }

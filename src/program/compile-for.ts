@@ -1,6 +1,7 @@
 import type { CompileStatistics } from '../ir/backend.ts'
 import { startRunner } from '../runner/start.ts'
 import { type NamedText, type OptimizedProgram } from '../runner/optimized.ts'
+import { partitionsOf } from '../runner/partitions.ts'
 import { type Topology, TopologyError, parseTopology } from '../runner/topology.ts'
 import { TpuCompiler, type TpuCompilerOptions } from '../runner/tpu-compiler.ts'
 import type { Target } from '../trace/target.ts'
@@ -27,6 +28,8 @@ export interface CompiledFor {
   readonly target: CompileTarget
   /** Undefined for `cpu`. */
   readonly topology: Topology | undefined
+  /** How many devices the program is for; all figures are of one of them. */
+  readonly devices: number
   /** The optimised program as XLA prints it; of a TPU, in the order in which its ops are carried out. */
   readonly hlo: string
   /** Undefined for `cpu`. */
@@ -62,8 +65,9 @@ export async function compileFor(program: Program<any, any> | NamedText | string
   return {
     target: topology === undefined ? 'cpu' : `tpu:${topology.name}`,
     topology,
+    devices: topology === undefined ? 1 : partitionsOf(source.text),
     hlo,
-    estimate: topology && estimateTime(parseHlo(hlo), kernels, topology.device),
+    estimate: topology && estimateTime(parseHlo(hlo, `${source.name}.mlir`), kernels, topology.device),
     memory: memory && { ...memory, peak: memory.peak ?? 0, hbm: topology?.device.hbmBytes ?? 0 },
     flops,
     compileSeconds,

@@ -113,7 +113,8 @@ class Walk {
     // What is started here moves its bytes while others compute.
     const movesMeanwhile = /-(start|done)$/.test(op.opcode)
     const inside = this.#module.computations.get((op.opcode === 'fusion' && calledComputation(op, 'calls')) || '')
-    const fused = [...new Set(inside?.ops.map(({ opcode }) => opcode).filter((opcode) => !free.has(opcode)))]
+    const members = inside === undefined ? [] : [...this.#members(inside)]
+    const fused = [...new Set(members.map(({ opcode }) => opcode))].filter((opcode) => opcode !== 'fusion' && !free.has(opcode))
     return {
       name: op.name,
       opcode: op.opcode,
@@ -124,8 +125,17 @@ class Walk {
       computeSeconds,
       hbmBytes,
       fused,
-      customCall: customCallTarget(op) ?? inside?.ops.map(customCallTarget).find((target) => target !== undefined),
+      customCall: customCallTarget(op) ?? members.map(customCallTarget).find((target) => target !== undefined),
       bundles: own ? 'own' : kernel ? 'twin' : 'none',
+    }
+  }
+
+  /** Ops of a fused computation and of those fused into it. */
+  *#members(computation: HloComputation): Generator<HloOp> {
+    for (const op of computation.ops) {
+      yield op
+      const inner = op.opcode === 'fusion' ? this.#module.computations.get(calledComputation(op, 'calls') ?? '') : undefined
+      if (inner) yield* this.#members(inner)
     }
   }
 

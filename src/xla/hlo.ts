@@ -40,10 +40,13 @@ const headPattern = /^(ENTRY )?%?([\w.<>-]+) (?:\(.*\) -> .*)?\{$/
 const opPattern = /^\s+(ROOT )?%?([\w.<>-]+) = /
 const opcodePattern = / ?([a-z][a-z0-9-]*)\(/y
 
-/** Reads XLA's own print of a module; the source places of a TPU's program are in tables before it. Throws `TypeError` if there is no entry. */
-export function parseHlo(text: string): HloModule {
+/**
+ * Reads XLA's own print of a module; the source places of a TPU's program are in tables before it. `textFile` is what places in the program's
+ * StableHLO text are called, for which XLA has no name. Throws `TypeError` if there is no entry.
+ */
+export function parseHlo(text: string, textFile = '-'): HloModule {
   const computations = new Map<string, HloComputation>()
-  const places = new PlaceTables()
+  const places = new PlaceTables(textFile)
   let entry: HloComputation | undefined
   let head: RegExpExecArray | undefined
   let ops: HloOp[] = []
@@ -110,10 +113,15 @@ function closing(line: string, open: number): number {
 
 /** The tables of files, locations and stack frames at the top of a program, to which an op's metadata points. */
 class PlaceTables {
+  readonly #textFile: string
   #table = ''
   readonly #files = new Map<number, string>()
   readonly #locations = new Map<number, string>()
   readonly #frames = new Map<number, number>()
+
+  constructor(textFile: string) {
+    this.#textFile = textFile
+  }
 
   line(line: string): void {
     const entry = /^(\d+) (?:"(.*)"|\{(.*)\})$/.exec(line)
@@ -123,14 +131,18 @@ class PlaceTables {
     }
     const id = Number(entry[1])
     if (this.#table === 'FileNames') this.#files.set(id, entry[2])
-    else if (this.#table === 'FileLocations') this.#locations.set(id, `${this.#files.get(number(entry[3], 'file_name_id'))}:${number(entry[3], 'line')}:${number(entry[3], 'column')}`)
+    else if (this.#table === 'FileLocations') this.#locations.set(id, `${this.#file(this.#files.get(number(entry[3], 'file_name_id')) ?? '')}:${number(entry[3], 'line')}:${number(entry[3], 'column')}`)
     else if (this.#table === 'StackFrames') this.#frames.set(id, number(entry[3], 'file_location_id'))
   }
 
   source(metadata: string): string | undefined {
     const file = /source_file="((?:[^"\\]|\\.)*)"/.exec(metadata)
-    if (file) return `${file[1]}:${number(metadata, 'source_line')}${/source_column=/.test(metadata) ? `:${number(metadata, 'source_column')}` : ''}`
+    if (file) return `${this.#file(file[1])}:${number(metadata, 'source_line')}${/source_column=/.test(metadata) ? `:${number(metadata, 'source_column')}` : ''}`
     return this.#locations.get(this.#frames.get(number(metadata, 'stack_frame_id')) ?? -1)
+  }
+
+  #file(name: string): string {
+    return name === '-' ? this.#textFile : name
   }
 }
 
