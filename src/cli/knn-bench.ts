@@ -2,10 +2,12 @@ import { InputError } from '../ir/errors.ts'
 import { parseDataset } from '../data/vector-datasets.ts'
 import { openVectors, readFiniteRows } from '../data/vectors.ts'
 import { type SearchLowering, type SearchPlan } from '../knn/plan.ts'
+import { compileFor, targetTopology } from '../program/compile-for.ts'
 import { type BackendName, startSession } from '../program/start.ts'
-import { isIndexFile, readIndex, type VectorIndex } from '../search/index-file.ts'
+import { TpuCompiler } from '../runner/tpu-compiler.ts'
+import { type IndexFacts, type VectorIndex, isIndexFile, readIndex } from '../search/index-file.ts'
 import { type Measured, type SearchSample, measureSearch } from '../search/measure.ts'
-import { LoadedIndex, type SearchOptions, searchPlan } from '../search/searcher.ts'
+import { LoadedIndex, type SearchOptions, searchPlan, searchProgram } from '../search/searcher.ts'
 import type { Target } from '../trace/target.ts'
 import { stoppable } from './interruption.ts'
 import { type BuildFlags, buildFrom } from './knn-build.ts'
@@ -29,13 +31,46 @@ interface BenchFlags extends BuildFlags {
 interface BenchRow extends SearchPlan {
   /** Absent where the lowering does not run on the backend. */
   readonly measured?: Omit<Measured, 'truth'>
+  readonly estimate?: SearchEstimate
+}
+
+/** What the compiler for a TPU makes of the search of one batch. */
+interface SearchEstimate {
+  readonly target: string
+  readonly microseconds: number
+  readonly microsecondsPerQuery: number
+  readonly temporaryBytes: number
+  readonly method: string
 }
 
 /** As many queries are generated. */
-const generatedQueries = 1000
+const generatedQueries = 1024
+
+/** Estimates for a TPU, by one compiler. */
+class Estimator {
+  readonly #target: string
+  readonly #compiler = new TpuCompiler()
+
+  /** Throws `TopologyError`. */
+  constructor(target: string) {
+    if (targetTopology(target) === undefined) throw new InputError(`an estimate is of a TPU, such as tpu:v5e:2x2, not of ${target}`)
+    this.#target = target
+  }
+
+  async of(index: IndexFacts, search: SearchOptions, signal: AbortSignal): Promise<SearchEstimate> {
+    const { target, estimate, memory } = await compileFor(searchProgram(index, search, 'tpu'), this.#target, { compiler: this.#compiler, signal })
+    const microseconds = estimate!.seconds * 1e6
+    return { target, microseconds, microsecondsPerQuery: microseconds / search.batch, temporaryBytes: memory?.temporaries ?? 0, method: estimate!.method }
+  }
+
+  close(): Promise<void> {
+    return this.#compiler.close()
+  }
+}
 
 export const bench = (reference: string, options: BenchFlags): Promise<void> =>
   stoppable(async (signal) => {
+    const estimator = options.estimate === undefined ? undefined : new Estimator(options.estimate)
     const index = (await isIndexFile(reference)) ? await readIndex(reference) : await buildFrom(reference, options, signal)
     const sample = await readSample(index, options)
     const target = options.backend as Target
@@ -48,14 +83,16 @@ export const bench = (reference: string, options: BenchFlags): Promise<void> =>
       const rows: BenchRow[] = []
       let { truth } = sample
       for (const plan of plans) {
+        progress.show(`${plan.lowering}: estimating`)
+        const estimate = await estimator?.of(index, { ...search, lowering: plan.lowering }, signal)
         if (plan.lowering === 'custom-call' && target !== 'tpu') {
-          rows.push(plan)
+          rows.push({ ...plan, estimate })
           continue
         }
         const onProgress = (done: number) => progress.show(`${plan.lowering}: ${done}/${sample.count * (options.rounds + 1)} queries`)
         const { truth: found, ...measured } = await measureSearch(loaded, { ...search, lowering: plan.lowering }, { ...sample, truth }, { rounds: options.rounds, onProgress, signal })
         truth ??= found
-        rows.push({ ...plan, measured })
+        rows.push({ ...plan, measured, estimate })
       }
       const seconds = progress.end()
       const facts = {
@@ -66,6 +103,7 @@ export const bench = (reference: string, options: BenchFlags): Promise<void> =>
       else process.stdout.write(reportText(facts, rows))
     } finally {
       progress.end()
+      await estimator?.close()
       await session.close()
     }
   })
@@ -118,14 +156,17 @@ type Facts = { readonly [name: string]: unknown; readonly rows: number; readonly
 function reportText(facts: Facts, rows: readonly BenchRow[]): string {
   const head = `${facts.source}: ${facts.rows.toLocaleString('en')} vectors of ${facts.size}, ${facts.dtype}, ${facts.distance}, ${facts.shuffled ? 'in random order' : 'in their own order'}\n` +
     `${facts.queries} queries in batches of ${facts.batch}, k ${facts.k}, recall target ${facts.recallTarget}, on ${facts.backend}; recall against ${facts.truth}\n\n`
-  const columns = ['lowering', 'bins', 'kept', 'expected', 'recall', `us/query`]
-  const cells = rows.map(({ lowering, bins, perBin, expectedRecall, measured }) => [
+  const target = rows[0].estimate?.target
+  const columns = ['lowering', 'bins', 'kept', 'expected', 'recall', 'us/query', ...(target ? [`${target} us/query`, 'us/batch', 'temp MB'] : [])]
+  const cells = rows.map(({ lowering, bins, perBin, expectedRecall, measured, estimate }) => [
     lowering, lowering === 'exact' ? '-' : String(bins), lowering === 'exact' ? '-' : String(perBin), expectedRecall.toFixed(4),
     measured ? measured.recall.toFixed(4) : '-', measured ? measured.microsecondsPerQuery.toFixed(1) : '-',
+    ...(estimate ? [estimate.microsecondsPerQuery.toFixed(3), estimate.microseconds.toFixed(0), (estimate.temporaryBytes / 1e6).toFixed(1)] : []),
   ])
   const widths = columns.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i].length)))
   const line = (row: readonly string[]) => `${row.map((cell, i) => (i ? cell.padStart(widths[i] + 2) : cell.padEnd(widths[i]))).join('')}\n`
   const notes = rows.map(({ reason }) => `  ${reason}\n`)
   const absent = rows.some(({ measured }) => !measured) ? '  custom-call compiles for TPUs alone: it was not run here\n' : ''
-  return `${head}${line(columns)}${cells.map(line).join('')}\n${notes.join('')}${absent}`
+  const method = rows[0].estimate ? `  ${target}: an estimate, not a measurement: ${rows[0].estimate.method}\n` : ''
+  return `${head}${line(columns)}${cells.map(line).join('')}\n${notes.join('')}${absent}${method}`
 }

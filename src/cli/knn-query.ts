@@ -41,7 +41,7 @@ export const query = (indexPath: string, reference: string, options: QueryFlags)
     const [rowsFile, scoresFile] = [fileKind(options.output, ['.npy', '.ivecs', '.jsonl'], 'i32'), fileKind(options.scores, ['.npy', '.fvecs'], 'f32')]
     const index = await readIndex(indexPath)
     const queries = await openVectors(reference, { seed: options.seed, part: 'queries' })
-    const search = { k: options.neighbours, recallTarget: options.recall, lowering: options.lowering, batch: Math.min(options.batch, queries.rows) }
+    const search = { k: options.neighbours, recallTarget: options.recall, lowering: options.lowering, batch: Math.min(options.batch, queries.rows), rescore: true }
     try {
       checkQueries(queries, index)
       const plan = searchPlan(index, search, options.backend as Target)

@@ -52,7 +52,7 @@ const bench = (): Command =>
     .summary('measure recall and time of a search')
     .description('Searches exactly and by the lowerings named, and says for each: the recall that theory expects and the one measured, time for a query, and, for a named TPU, the compiler\'s estimate.')
     .argument('<vectors>', `an index, or vectors to make one of: ${vectorsHelp}`)
-    .option('--queries <vectors>', 'the queries; for generated vectors 1000 of their kind by default')
+    .option('--queries <vectors>', 'the queries; for generated vectors 1024 of their kind by default')
     .addOption(neighboursOption())
     .addOption(recallOption())
     .addOption(new Option('--lowering <name...>', 'how the search is carried out (default: exact, and what is chosen for the backend and for a TPU)').choices(lowerings))

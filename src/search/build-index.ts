@@ -25,7 +25,7 @@ export interface BuildOptions {
 const partBytes = 4 << 20
 
 /**
- * Reads, checks and prepares all vectors of a source: in f32, of length 1 for `cosine`, with their squared lengths for `l2`. A vector of length 0
+ * Reads, checks and prepares all vectors of a source: in f32, of length 1 for `cosine`. A vector of length 0
  * has no direction and stays 0, so that its cosine with all others is 0. Throws `DataError` for what is not finite, naming row and component.
  */
 export async function buildIndex(source: VectorSource, { distance, dtype = 'f32', shuffleSeed = 0, onProgress, signal }: BuildOptions): Promise<VectorIndex> {
@@ -44,6 +44,7 @@ export async function buildIndex(source: VectorSource, { distance, dtype = 'f32'
     onProgress?.(first + count)
   }
   const vectors = rowsAs(dtype, values, size)
+  if (distance === 'l2') checkSquares(vectors, source.name, sourceRows)
   return {
     rows,
     size,
@@ -52,7 +53,6 @@ export async function buildIndex(source: VectorSource, { distance, dtype = 'f32'
     source: source.name,
     vectors,
     ...(sourceRows ? { shuffleSeed: shuffleSeed!, sourceRows: new HostArray(tensorType('i32', [rows]), sourceRows) } : {}),
-    ...(distance === 'l2' ? { squaredNorms: squaredNorms(vectors, source.name, sourceRows) } : {}),
   }
 }
 
@@ -90,17 +90,14 @@ export function normaliseRows(rows: Float32Array, size: number): void {
   }
 }
 
-/** `vectors[n,d]` -> `f32[n]`. Throws `DataError` `VECTORS_VALUE` where a squared length is too large for f32. */
-function squaredNorms(vectors: HostArray, name: string, sourceRows: Int32Array | undefined): HostArray {
+/** The search adds squared lengths to products: throws `DataError` `VECTORS_VALUE` for a row whose is too large for f32. */
+function checkSquares(vectors: HostArray, name: string, sourceRows: Int32Array | undefined): void {
   const [rows, size] = vectors.shape
   const values = vectors.data as Float32Array
-  const squares = new Float32Array(rows)
   for (let row = 0; row < rows; row++) {
     let sum = 0
     for (let i = row * size; i < (row + 1) * size; i++) sum += values[i] * values[i]
-    squares[row] = sum
-    if (!Number.isFinite(squares[row]))
+    if (!Number.isFinite(Math.fround(sum)))
       throw new DataError(`${name}: row ${sourceRows?.[row] ?? row} has a squared length of ${sum.toExponential(2)}, too large for f32; scale the vectors for l2`, 'VECTORS_VALUE', { path: name })
   }
-  return new HostArray(tensorType('f32', [rows]), squares)
 }

@@ -27,8 +27,6 @@ export interface IndexFacts {
 export interface VectorIndex extends IndexFacts {
   /** `[rows, size]`; of length 1 for `cosine`. */
   readonly vectors: HostArray
-  /** `f32[rows]`, each vector's squared length; for `l2` alone. */
-  readonly squaredNorms?: HostArray
   /** `i32[rows]`, the source's row that stands at each place; absent if they stand in the source's order. */
   readonly sourceRows?: HostArray
 }
@@ -49,7 +47,7 @@ const factsSchema = z.object({
 })
 
 /** The names of an index's tensors, in the order in which they are hashed. */
-const tensorNames = ['vectors', 'squaredNorms', 'sourceRows'] as const
+const tensorNames = ['vectors', 'sourceRows'] as const
 
 const tensorsOf = (index: Pick<VectorIndex, (typeof tensorNames)[number]>): (readonly [string, HostArray])[] =>
   tensorNames.flatMap((name) => (index[name] ? [[name, index[name]] as const] : []))
@@ -103,7 +101,6 @@ export async function readIndex(path: string): Promise<VectorIndex> {
     for (const name of tensorNames) if (file.tensors.has(name)) tensors[name] = await file.read(name)
     const expected: readonly (readonly [(typeof tensorNames)[number], string])[] = [
       ['vectors', `${facts.dtype}[${facts.rows},${facts.size}]`],
-      ...(facts.distance === 'l2' ? [['squaredNorms', `f32[${facts.rows}]`] as const] : []),
       ...(facts.shuffleSeed === undefined ? [] : [['sourceRows', `i32[${facts.rows}]`] as const]),
     ]
     for (const [name, type] of expected) {

@@ -21,6 +21,8 @@ export interface SearchOptions {
   readonly lowering?: SearchLowering | 'auto'
   /** Queries searched at once. */
   readonly batch: number
+  /** Computes the scores of what was found once more, where the search's own are rounded. */
+  readonly rescore?: boolean
 }
 
 /** What a search found, query by query, the nearest first. */
@@ -36,7 +38,7 @@ export interface Found {
 export type SearchProgram = Program<[queries: Tensor, vectors: Tensor], Neighbours>
 
 /** The search of an index as a program: queries `[batch,size]`, vectors `[rows,size]` in the index's type -> values, indices `[batch,k]`. Throws `EngramError`. */
-export function searchProgram(index: IndexFacts, { k, recallTarget, lowering, batch }: SearchOptions, target: Target): SearchProgram {
+export function searchProgram(index: IndexFacts, { k, recallTarget, lowering, batch, rescore }: SearchOptions, target: Target): SearchProgram {
   const options: NearestOptions = {
     k,
     recallTarget,
@@ -44,6 +46,7 @@ export function searchProgram(index: IndexFacts, { k, recallTarget, lowering, ba
     // The vectors of an index have length 1 already, and so have the queries when they come.
     distance: index.distance === 'cosine' ? 'innerProduct' : index.distance,
     rowOrder: index.shuffleSeed === undefined ? 'any' : 'unrelated',
+    rescore,
   }
   const { rows, size, dtype } = index
   return lowerWith({ name: 'search', target }, (queries: Tensor, vectors: Tensor) => nearest(queries, vectors, options), tensorType(dtype, [batch, size]), tensorType(dtype, [rows, size]))

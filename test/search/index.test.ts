@@ -28,12 +28,10 @@ describe('buildIndex', () => {
     expect(Array.from(rows.data as Float32Array, (value) => Number(value.toFixed(4)))).toEqual([0.6, 0.8, 0, 0, 0.7071, 0.7071, -0.9988, 0.0499])
   })
 
-  it('has squared lengths for l2, of the vectors as they are kept', async () => {
+  it('rounds to bf16, and refuses for l2 what has no squared length in f32', async () => {
     const small = HostArray.from('f32', [[3, 4], [0.1, 0]])
-    expect([...(await indexOf(small, { distance: 'l2', shuffleSeed: null })).squaredNorms!.data]).toEqual([25, Math.fround(Math.fround(0.1) ** 2)])
     const narrow = await indexOf(small, { distance: 'l2', dtype: 'bf16', shuffleSeed: null })
     expect(narrow.vectors.toNested()).toEqual([[3, 4], [0.10009765625, 0]])
-    expect(narrow.squaredNorms!.data[1]).toBeCloseTo(0.10009765625 ** 2, 8)
     expect(await thrownBy(() => indexOf(vectors, { distance: 'l2' }))).toMatchObject({ code: 'VECTORS_VALUE', message: expect.stringContaining('x.npy: row 2 has a squared length of 2.00e+60') as string })
   })
 
@@ -93,8 +91,10 @@ describe('index files', () => {
     await writeSafetensors(path, { x: vectors })
     expect((await thrownBy(() => readIndex(path))).message).toBe(`${path} is a safetensors file, but no index of vectors; make one with \`engram knn build\``)
     expect(await isIndexFile(path)).toBe(false)
-    await writeSafetensors(path, { vectors }, { format: 'engram-vector-index', version: '1', rows: '4', size: '2', distance: 'l2', dtype: 'f32', source: 'x' })
-    expect((await thrownBy(() => readIndex(path))).message).toBe(`${path} is not a sound index: squaredNorms should be f32[4], it is missing`)
+    await writeSafetensors(path, { vectors }, { format: 'engram-vector-index', version: '1', rows: '4', size: '2', distance: 'l2', dtype: 'f32', source: 'x', shuffleSeed: '0' })
+    expect((await thrownBy(() => readIndex(path))).message).toBe(`${path} is not a sound index: sourceRows should be i32[4], it is missing`)
+    await writeSafetensors(path, { vectors }, { format: 'engram-vector-index', version: '1', rows: '3', size: '2', distance: 'l2', dtype: 'f32', source: 'x' })
+    expect((await thrownBy(() => readIndex(path))).message).toBe(`${path} is not a sound index: vectors should be f32[3,2], it is f32[4,2]`)
     await writeSafetensors(path, { vectors }, { format: 'engram-vector-index', version: '1', rows: 'four', size: '2', distance: 'l3', dtype: 'f32', source: 'x' })
     expect((await thrownBy(() => readIndex(path))).message).toMatch(/is not a sound index: rows: .*; distance: /)
   })
