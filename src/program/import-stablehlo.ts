@@ -119,7 +119,7 @@ function checkArguments(name: string, inputs: readonly TensorType[], args: reado
   const taken = `${name} takes ${inputs.length} tensor(s) ${shortTypes(inputs)}`
   args.forEach((arg, i) => {
     if (!(arg instanceof Tensor)) {
-      const given = arg === null || typeof arg !== 'object' ? `${typeof arg} ${String(arg)}` : `an ${Array.isArray(arg) ? 'array' : 'object'}`
+      const given = arg === undefined || arg === null ? String(arg) : typeof arg === 'object' ? `an ${Array.isArray(arg) ? 'array' : 'object'}` : `the ${typeof arg} ${String(arg)}`
       throw new TraceError(`${taken}: argument ${i} is ${given}, expected a tensor\n  at ${location.describe()}`, 'BAD_TREE')
     }
   })
