@@ -1,5 +1,5 @@
 import { EngramError, InputError } from '../ir/errors.ts'
-import type { Block, Func, Module, Operation } from '../ir/module.ts'
+import type { Block, Func, Module, Operation, Region } from '../ir/module.ts'
 import type { HostFuture, HostValue, ParallelPrograms } from '../ir/op-definition.ts'
 import { type ProcessPlace, type Step, type StepWalk, onlyProcess, processNumber } from '../ir/steps.ts'
 import { provideInfeed } from '../ops/host-transfer.ts'
@@ -31,6 +31,11 @@ class Process {
     const results = yield* this.#block(func.block, inputs, new Map())
     this.#depth--
     return results
+  }
+
+  /** A region that uses nothing from outside. */
+  *region(region: Region, inputs: readonly HostValue[]): ProcessWalk {
+    return yield* this.#block(region.block, inputs, new Map())
   }
 
   *#block(block: Block, inputs: readonly HostValue[], environment: Environment): ProcessWalk {
@@ -182,16 +187,21 @@ export interface ParallelOptions {
   readonly shared?: Map<string, unknown>
 }
 
-/** Runs one function on each process of a grid; gives the results of each. */
+/** What one process of a grid does. */
+type ProcessStart = (process: Process) => ProcessWalk
+
+const startOf = (func: Func, inputs: readonly HostValue[]): ProcessStart => (process) => process.func(func, inputs)
+
+/** Starts each process of a grid and runs all to their end; gives the results of each. */
 function runGrid(
   module: Module,
-  grid: readonly (readonly { readonly func: Func; readonly inputs: readonly HostValue[] }[])[],
+  grid: readonly (readonly ProcessStart[])[],
   options: ParallelOptions,
 ): (readonly HostValue[])[] {
   const scheduler = new Scheduler()
   const shared = options.shared ?? new Map<string, unknown>()
   const futures = grid.flatMap((row, replica) =>
-    row.map(({ func, inputs }, partition) => {
+    row.map((start, partition) => {
       const process = { replica, partition, replicas: grid.length, partitions: row.length }
       const evaluator = new Evaluator(module, {
         process,
@@ -200,14 +210,14 @@ function runGrid(
         parallel: (programs) => runPrograms(module, programs, options),
       })
       const runner = new Process(evaluator)
-      return scheduler.add(runner, runner.func(func, inputs))
+      return scheduler.add(runner, start(runner))
     }))
   scheduler.run()
   return futures.map(({ results }) => results!)
 }
 
 /**
- * Runs the functions that `interpreter.run_parallel` names, each on its own process, and gives the results of all, row by row.
+ * Runs functions of the module, or regions, each on its own process, and gives the results of all, row by row.
  * Throws what `interpretParallel` throws.
  */
 export function runPrograms(module: Module, { programs, inputs, infeed }: ParallelPrograms, options: ParallelOptions): readonly HostValue[] {
@@ -216,11 +226,13 @@ export function runPrograms(module: Module, { programs, inputs, infeed }: Parall
   for (const symbol of infeed) provideInfeed(shared, alone.func(findFunction(module, symbol), []))
   let next = 0
   const grid = programs.map((row) =>
-    row.map((symbol) => {
-      const func = findFunction(module, symbol)
-      const own = inputs.slice(next, (next += func.argumentTypes.length))
+    row.map((program): ProcessStart => {
+      const func = typeof program === 'string' ? findFunction(module, program) : undefined
+      const count = func ? func.argumentTypes.length : (program as Region).block.arguments.length
+      const own = inputs.slice(next, (next += count))
+      if (!func) return (process) => process.region(program as Region, own)
       checkInputs(func, own)
-      return { func, inputs: own }
+      return startOf(func, own)
     }))
   return runGrid(module, grid, { onOperation: options.onOperation, shared }).flat()
 }
@@ -241,6 +253,6 @@ export function interpretParallel(
   if (partitions === 0 || inputs.some((row) => row.length !== partitions))
     throw new InputError(`the grid of processes needs rows of one length, got ${inputs.map((row) => row.length).join(', ') || 'none'}`, 'PROCESS_GRID')
   inputs.flat().forEach((own) => checkInputs(main, own))
-  const results = runGrid(module, inputs.map((row) => row.map((own) => ({ func: main, inputs: own }))), options)
+  const results = runGrid(module, inputs.map((row) => row.map((own) => startOf(main, own))), options)
   return inputs.map((_, replica) => results.slice(replica * partitions, (replica + 1) * partitions))
 }

@@ -59,6 +59,8 @@ export interface AssemblyParser {
   attribute(): Attribute
   /** `{...}` if it is there. */
   attributes(): Record<string, Attribute>
+  /** The text in the brackets that open here, and they: for attributes that an op writes in the words of its dialect. */
+  bracketed(): string
   /** A region in braces; `bare` names its arguments when the op prints them itself. */
   region(bare?: readonly { name: OperandReference; type: Type }[]): Region
   /** The value an operand names, checked against the type. */

@@ -100,7 +100,8 @@ export type HostValue = HostArray | HostToken | HostTuple | HostFuture
 
 /** Functions to run side by side, as a grid of replicas (rows) and partitions (columns). */
 export interface ParallelPrograms {
-  readonly programs: readonly (readonly string[])[]
+  /** Functions of the module by name, or regions that use nothing from outside. */
+  readonly programs: readonly (readonly (string | Region)[])[]
   /** The inputs of all processes, row by row. */
   readonly inputs: readonly HostValue[]
   /** Functions whose results `infeed` gives, in order. */

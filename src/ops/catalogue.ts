@@ -37,6 +37,7 @@ import { iotaOp } from './iota.ts'
 import * as legacy from './legacy.ts'
 import { einsumOp, unaryEinsumOp } from './legacy-einsum.ts'
 import { choleskyOp, triangularSolveOp } from './linear-algebra.ts'
+import { manualComputationOp, sdyReturnOp } from './manual-computation.ts'
 import { mapOp } from './map.ts'
 import { optimizationBarrierOp } from './optimization-barrier.ts'
 import { rngBitGeneratorOp, rngOp } from './random-bits.ts'
@@ -47,6 +48,7 @@ import { funcReturnOp, returnOp } from './return.ts'
 import { reverseOp } from './reverse.ts'
 import { clampOp, selectOp } from './select.ts'
 import { runParallelOp } from './run-parallel.ts'
+import { shardingConstraintOp } from './sharding.ts'
 import { sortOp } from './sort.ts'
 import { afterAllOp, createTokenOp } from './tokens.ts'
 import { getTupleElementOp, tupleOp } from './tuple.ts'
@@ -209,6 +211,8 @@ const definitions: readonly OpDefinition[] = [
   asyncStartOp,
   asyncDoneOp,
   runParallelOp,
+  shardingConstraintOp,
+  manualComputationOp,
   // control
   ifOp,
   caseOp,
@@ -218,6 +222,7 @@ const definitions: readonly OpDefinition[] = [
   customCallOp,
   optimizationBarrierOp,
   returnOp,
+  sdyReturnOp,
   funcReturnOp,
   // test programs
   check.expectEqConstOp,

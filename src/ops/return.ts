@@ -4,7 +4,8 @@ import { emit } from '../trace/emit.ts'
 import { attributeDictionary, form, operandList, operandTypes } from './assembly.ts'
 import { defineOp, zeroGradient } from './define.ts'
 
-const terminator = (name: string, ends: true | 'function') =>
+/** An op that ends a block with the values that the block gives. */
+export const terminator = (name: string, ends: true | 'function') =>
   defineOp({
     name,
     operands: ['operands...'],

@@ -1,3 +1,5 @@
+import type { Mesh } from '../ops/mesh.ts'
+import { withMesh } from '../ops/sharding.ts'
 import { type Target, currentTarget, withTarget } from '../trace/target.ts'
 import { Program } from './program.ts'
 import { type SpecOf, traceFunction } from './trace-function.ts'
@@ -12,6 +14,8 @@ export interface LowerOptions {
   readonly donate?: readonly (number | string)[]
   /** Where the program will run, for functions with several spellings (approximate top-k). Without it they emit what runs everywhere. */
   readonly target?: Target
+  /** The devices that the program runs on together; `shard` says what lies where. One device without it. */
+  readonly mesh?: Mesh
 }
 
 /**
@@ -30,6 +34,6 @@ export function lowerWith<Args extends readonly unknown[], Result>(
   ...specs: { [K in keyof Args]: SpecOf<Args[K]> }
 ): Program<Args, Result> {
   const name = options.name ?? (fn.name || 'program')
-  const traced = withTarget(options.target ?? currentTarget(), () => traceFunction(name, fn as (...args: any[]) => unknown, specs))
+  const traced = withTarget(options.target ?? currentTarget(), () => withMesh(options.mesh, () => traceFunction(name, fn as (...args: any[]) => unknown, specs)))
   return new Program<Args, Result>(name, traced, options.donate)
 }

@@ -60,6 +60,12 @@ export abstract class ParserBase extends Lexer {
     return negative ? -value : value
   }
 
+  /** The text in the brackets that open here, and they. */
+  bracketed(): string {
+    if (!'<([{'.includes(this.text[this.start] ?? ' ')) this.fail('expected an opening bracket')
+    return this.delimitedText(this.start)
+  }
+
   /** Fails at the current token. */
   fail(message: string): never {
     this.error(message)
