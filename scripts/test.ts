@@ -64,8 +64,14 @@ async function run(step: Step, cwd: string): Promise<Outcome> {
   return { title: step.title, ok, elapsedMs, passed: (counts?.passed ?? 0) + (ok ? 1 : 0), failed: (counts?.failed ?? 0) + (ok ? 0 : 1) }
 }
 
-/** Runs all steps, prints the summary and answers the exit code. */
-export async function runSteps(steps: readonly Step[], cwd: string): Promise<number> {
+/** What `npm test` cannot check on this kind of machine, a line each. */
+export function machineNotes(platform: string = process.platform, arch: string = process.arch): string[] {
+  if (platform === 'linux' && arch === 'x64') return []
+  return [`note: tests that compile for TPUs did not run: there is no libtpu for ${platform}-${arch}`]
+}
+
+/** Runs all steps, prints the summary with the notes and answers the exit code. */
+export async function runSteps(steps: readonly Step[], cwd: string, notes: readonly string[] = []): Promise<number> {
   const outcomes: Outcome[] = []
   let interrupted = false
   const onInterrupt = () => { interrupted = true }
@@ -79,6 +85,7 @@ export async function runSteps(steps: readonly Step[], cwd: string): Promise<num
   for (const { title, ok, elapsedMs } of outcomes) {
     process.stdout.write(`${ok ? 'ok    ' : 'FAILED'}  ${title.padEnd(width)}  ${seconds(elapsedMs).padStart(8)}\n`)
   }
+  for (const note of notes) process.stdout.write(`${note}\n`)
   if (interrupted) process.stdout.write('interrupted before all steps were done\n')
   const sum = (key: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
   process.stdout.write(`${sum('passed')} passed, ${sum('failed') + (interrupted ? 1 : 0)} failed\n`)
@@ -113,7 +120,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'engram-test-'))
   try {
-    process.exitCode = await runSteps(testSteps(root, process.argv.slice(2), path.join(folder, 'vitest.json')), root)
+    process.exitCode = await runSteps(testSteps(root, process.argv.slice(2), path.join(folder, 'vitest.json')), root, machineNotes())
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -1,4 +1,4 @@
-// The Python side: a virtual environment `.venv` that holds exactly the packages of scripts/runner/requirements.txt.
+// The Python side: a virtual environment `.venv` that holds the packages of scripts/runner/requirements.txt and, when asked for, libtpu.
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -17,11 +17,16 @@ export function environmentPython(root) {
   return process.platform === 'win32' ? path.join(environmentFolder(root), 'Scripts', 'python.exe') : path.join(environmentFolder(root), 'bin', 'python')
 }
 
-const requirementsFile = (root) => path.join(root, 'scripts', 'runner', 'requirements.txt')
+const requirementsFile = (root, name = 'requirements.txt') => path.join(root, 'scripts', 'runner', name)
+/** What only compiling for TPUs needs. */
+const tpuFile = 'requirements-tpu.txt'
 
-/** Hash of what requirements.txt asks for; comments and order of blank lines do not count. */
-function requirementsHash(root) {
-  const lines = fs.readFileSync(requirementsFile(root), 'utf8').split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+/** Whether libtpu exists for this kind of machine. */
+export const libtpuExistsHere = () => process.platform === 'linux' && process.arch === 'x64'
+
+/** Hash of what a requirements file asks for; comments and order of blank lines do not count. */
+function requirementsHash(root, name) {
+  const lines = fs.readFileSync(requirementsFile(root, name), 'utf8').split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, '').trim())
   return createHash('sha256').update(lines.filter((line) => line !== '').join('\n')).digest('hex')
 }
 
@@ -41,9 +46,13 @@ function readStamp(root) {
 
 const isWantedPython = (stamp) => !process.env.ENGRAM_PYTHON || process.env.ENGRAM_PYTHON === stamp.requested
 
-/** Whether the environment is complete, fits requirements.txt and is made from the Python that was asked for. */
-export function pythonEnvironmentIsReady(root) {
+/**
+ * Whether the environment is complete, fits requirements.txt and is made from the Python that was asked for; with `tpu`, whether it has
+ * the pinned libtpu too. One that has it is as ready for those who do not need it.
+ */
+export function pythonEnvironmentIsReady(root, { tpu = false } = {}) {
   const stamp = readStamp(root)
+  if (tpu && stamp?.tpu !== requirementsHash(root, tpuFile)) return false
   return stamp !== undefined && stamp.folder === environmentFolder(root) && stamp.requirements === requirementsHash(root) && isWantedPython(stamp)
 }
 
@@ -65,9 +74,14 @@ function pipAdvice({ lines }, python) {
   return ['See what pip says above; then run this again.']
 }
 
-/** Makes or completes the virtual environment; answers whether it had to. */
-export async function makePythonEnvironment(root, { onPid } = {}) {
-  if (pythonEnvironmentIsReady(root)) return false
+/** Makes or completes the virtual environment, with `tpu` with libtpu; answers whether it had to. */
+export async function makePythonEnvironment(root, { onPid, tpu = false } = {}) {
+  if (tpu && !libtpuExistsHere()) {
+    throw new SetupError(`there is no libtpu for ${process.platform}-${process.arch}`, [
+      'It exists for Linux on x86-64 processors alone. Everything but compiling for TPUs works without it: `npm run setup`.',
+    ])
+  }
+  if (pythonEnvironmentIsReady(root, { tpu })) return false
   const folder = environmentFolder(root)
   const stampFile = path.join(folder, stampName)
   const stamp = readStamp(root)
@@ -89,8 +103,9 @@ export async function makePythonEnvironment(root, { onPid } = {}) {
     step.done()
   }
 
-  const step = startStep('installing Python packages (jax, about 100 MB to download the first time)')
-  const flags = ['install', '--no-input', '--disable-pip-version-check', '--only-binary', ':all:', '--progress-bar', 'off', '-r', requirementsFile(root)]
+  const step = startStep(`installing Python packages (jax, about 100 MB to download the first time${tpu ? '; libtpu, 700 MB when unpacked' : ''})`)
+  const files = [requirementsFile(root), ...(tpu ? [requirementsFile(root, tpuFile)] : [])]
+  const flags = ['install', '--no-input', '--disable-pip-version-check', '--only-binary', ':all:', '--progress-bar', 'off', ...files.flatMap((file) => ['-r', file])]
   const installed = await runTool(environmentPython(root), ['-m', 'pip', ...flags], {
     cwd: root,
     env: cleanEnvironment(),
@@ -104,7 +119,9 @@ export async function makePythonEnvironment(root, { onPid } = {}) {
     step.failed()
     throw new SetupError(`pip ended with ${installed.signal ?? `exit code ${installed.code}`}`, pipAdvice(installed, python), installed.lines.slice(-12))
   }
-  const content = { requirements: requirementsHash(root), python: python.version, requested: python.requested, folder }
+  // An environment that is only brought up to date keeps the libtpu that it has.
+  const libtpu = tpu ? requirementsHash(root, tpuFile) : canUpdate ? stamp.tpu : undefined
+  const content = { requirements: requirementsHash(root), tpu: libtpu, python: python.version, requested: python.requested, folder }
   fs.writeFileSync(`${stampFile}.new`, `${JSON.stringify(content)}\n`)
   fs.renameSync(`${stampFile}.new`, stampFile)
   step.done()

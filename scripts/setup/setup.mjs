@@ -1,7 +1,8 @@
 // Makes a fresh clone ready: npm packages, then the Python environment. Run again, it only looks at two stamps.
 //
-//   node scripts/setup/setup.mjs
+//   node scripts/setup/setup.mjs [--tpu]
 //
+// With --tpu the Python environment gets libtpu too, which compiles for TPUs on a machine without one (Linux on x86-64).
 // Everything it says goes to stderr, so that the program that follows owns stdout. ENGRAM_PYTHON names the Python to use.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -12,10 +13,10 @@ import { formatElapsed } from './progress.mjs'
 import { makePythonEnvironment, pythonEnvironmentIsReady } from './python-environment.mjs'
 import { SetupError, checkNode, projectRoot } from './root.mjs'
 
-/** Brings everything in place; answers whether anything had to be done. Silent when there was nothing to do. */
-export async function setUp(root = projectRoot) {
+/** Brings everything in place, with `tpu` libtpu too; answers whether anything had to be done. Silent when there was nothing to do. */
+export async function setUp(root = projectRoot, { tpu = false } = {}) {
   checkNode()
-  if (npmPackagesAreReady(root) && pythonEnvironmentIsReady(root)) return false
+  if (npmPackagesAreReady(root) && pythonEnvironmentIsReady(root, { tpu })) return false
   const lock = await takeLock(path.join(root, '.cache', 'setup.lock'), {
     onWait: (pid) => process.stderr.write(`waiting for another set-up${pid ? ` (process ${pid})` : ''} to finish ...\n`),
   })
@@ -29,7 +30,7 @@ export async function setUp(root = projectRoot) {
   for (const signal of signals) process.once(signal, leave)
   try {
     const installed = await installNpmPackages(root, { onPid: lock.setTool })
-    const made = await makePythonEnvironment(root, { onPid: lock.setTool })
+    const made = await makePythonEnvironment(root, { onPid: lock.setTool, tpu })
     return installed || made
   } finally {
     for (const signal of signals) process.off(signal, leave)
@@ -38,9 +39,9 @@ export async function setUp(root = projectRoot) {
 }
 
 /** Runs the set-up for a command: a failure is explained on stderr and ends the process with code 1. */
-export async function setUpOrExit() {
+export async function setUpOrExit(options) {
   try {
-    return await setUp()
+    return await setUp(projectRoot, options)
   } catch (error) {
     const lines = error instanceof SetupError ? error.toLines() : [`set-up failed: ${error.stack ?? error}`]
     process.stderr.write(`${lines.join('\n')}\n`)
@@ -50,6 +51,11 @@ export async function setUpOrExit() {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(path.resolve(process.argv[1])).href) {
   const startedAt = Date.now()
-  const changed = await setUpOrExit()
+  const unknown = process.argv.slice(2).find((arg) => arg !== '--tpu')
+  if (unknown !== undefined) {
+    process.stderr.write(`unknown argument ${unknown}\nusage: npm run setup [-- --tpu]\n`)
+    process.exit(2)
+  }
+  const changed = await setUpOrExit({ tpu: process.argv.includes('--tpu') })
   process.stderr.write(changed ? `everything is set up (${formatElapsed(Date.now() - startedAt)})\n` : 'everything is set up already\n')
 }

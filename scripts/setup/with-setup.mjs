@@ -1,18 +1,21 @@
-// Runs a TypeScript script of this repository after the set-up: `node scripts/setup/with-setup.mjs SCRIPT.ts ARGS...`
+// Runs a TypeScript script of this repository after the set-up: `node scripts/setup/with-setup.mjs [--tpu] SCRIPT.ts ARGS...`
+// With --tpu the set-up installs libtpu too, where there is one for this kind of machine.
 // stdout belongs to the script alone; when everything is in place, nothing is said on stderr either.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { projectRoot } from './root.mjs'
+import { libtpuExistsHere } from './python-environment.mjs'
 import { setUpOrExit } from './setup.mjs'
 
-const [script, ...args] = process.argv.slice(2)
+const wantsTpu = process.argv[2] === '--tpu'
+const [script, ...args] = process.argv.slice(wantsTpu ? 3 : 2)
 if (script === undefined) {
-  process.stderr.write('usage: node scripts/setup/with-setup.mjs SCRIPT.ts ARGS...\n')
+  process.stderr.write('usage: node scripts/setup/with-setup.mjs [--tpu] SCRIPT.ts ARGS...\n')
   process.exit(2)
 }
-await setUpOrExit()
+await setUpOrExit({ tpu: wantsTpu && libtpuExistsHere() })
 
 // `--import tsx` alone would be looked up from the current folder, which may be any.
 const loader = pathToFileURL(createRequire(path.join(projectRoot, 'package.json')).resolve('tsx')).href

@@ -29,7 +29,7 @@ export const command = (): Command =>
 
 /** Everything that is looked at, in order of need. */
 async function examine(python?: string): Promise<Finding[]> {
-  const { probePython } = await import('../runner/python.ts')
+  const { libtpuProblems, pinnedPackages, probePython } = await import('../runner/python.ts')
   const { startRunner } = await import('../runner/start.ts')
   const findings: Finding[] = []
   const [major, minor] = process.versions.node.split('.').map(Number)
@@ -43,6 +43,8 @@ async function examine(python?: string): Promise<Finding[]> {
     const ok = found === expected
     findings.push({ name, found: found ?? null, expected, required: true, ok, fix: ok ? undefined : fixFor('PYTHON_PACKAGES') ?? oldOrMissing ?? 'run `npm run setup`' })
   }
+  const [libtpu] = probe.libtpu === undefined && oldOrMissing ? [] : libtpuProblems(probe.libtpu, probe.source)
+  findings.push({ name: 'libtpu', found: probe.libtpu ?? null, expected: pinnedPackages('requirements-tpu.txt').libtpu, required: false, ok: libtpu === undefined, fix: libtpu && `to compile for TPUs: ${libtpu.fix}` })
   findings.push(await runnerFinding(probe.ok, () => startRunner({ python })))
   const tpu = existsSync('/dev/accel0') || existsSync('/dev/vfio/0')
   findings.push({ name: 'tpu', found: tpu ? 'a device' : null, expected: null, required: false, ok: true })

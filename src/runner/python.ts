@@ -25,6 +25,8 @@ export interface PythonProbe {
   readonly version: string | undefined
   /** By package: the pinned version and the installed one, undefined where it is missing. */
   readonly packages: Readonly<Record<string, { readonly expected: string; readonly found: string | undefined }>>
+  /** Version of libtpu, which only compiling for TPUs needs; undefined where it is missing. */
+  readonly libtpu: string | undefined
   readonly problems: readonly PythonProblem[]
 }
 
@@ -98,12 +100,12 @@ export async function probePython(option?: string): Promise<PythonProbe> {
   const { command, source } = findPython(option)
   const pins = pinnedPackages()
   const nothing = Object.fromEntries(Object.entries(pins).map(([name, expected]) => [name, { expected, found: undefined }]))
-  const answer = await askPython(command, Object.keys(pins))
+  const answer = await askPython(command, [...Object.keys(pins), 'libtpu'])
   if (typeof answer === 'string') {
     const message = source === 'PATH' ? `no Python was found (${answer})` : `${command} (from ${source}) is not a Python that runs: ${answer}`
     const fix = source === 'ENGRAM_PYTHON' ? 'set ENGRAM_PYTHON to a Python 3.11 or newer, or unset it and ' : source === 'option' ? 'pass another Python, or ' : ''
     const problem: PythonProblem = { code: 'PYTHON_NOT_FOUND', message, fix: `${fix}${setUp} (it needs Python 3.11 or newer on the PATH)` }
-    return { ok: false, command, source, executable: undefined, version: undefined, packages: nothing, problems: [problem] }
+    return { ok: false, command, source, executable: undefined, version: undefined, packages: nothing, libtpu: undefined, problems: [problem] }
   }
   const [major, minor] = answer.version
   const version = answer.version.join('.')
@@ -115,7 +117,7 @@ export async function probePython(option?: string): Promise<PythonProbe> {
   } else {
     problems.push(...packageProblems(packages, `${answer.executable}, Python ${version}`, source))
   }
-  return { ok: problems.length === 0, command, source, executable: answer.executable, version, packages, problems }
+  return { ok: problems.length === 0, command, source, executable: answer.executable, version, packages, libtpu: answer.packages.libtpu ?? undefined, problems }
 }
 
 /** Problems for packages that are missing or of another version than the pinned one; `where` names the Python. */

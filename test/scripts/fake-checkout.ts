@@ -31,7 +31,7 @@ if (args[0] === '-c') {
   fs.copyFileSync(__filename, args[2] + '/bin/python')
   fs.chmodSync(args[2] + '/bin/python', 0o755)
 } else {
-  log('pip start')
+  log(args.some((arg) => arg.endsWith('requirements-tpu.txt')) ? 'pip start, with libtpu' : 'pip start')
   if (process.env.FAKE_PIP_FAILURE) { console.error(process.env.FAKE_PIP_FAILURE); process.exit(1) }
   const end = () => (process.env.FAKE_PIP_UNTIL && !fs.existsSync(process.env.FAKE_PIP_UNTIL) ? setTimeout(end, 20) : log('pip end'))
   setTimeout(end, Number(process.env.FAKE_PIP_MS ?? 0))
@@ -58,6 +58,7 @@ export class FakeCheckout {
     this.write('package.json', '{}') // the fake Python has no ending, and must be a CommonJS script
     this.write('package-lock.json', JSON.stringify({ packages: { '': {}, 'node_modules/one': { version: '1.0.0' } } }))
     this.write('scripts/runner/requirements.txt', 'jax==1.0 # comment\n')
+    this.write('scripts/runner/requirements-tpu.txt', 'libtpu==1.0\n')
     this.write('tsconfig.json', '{}')
     this.write('tools/npm-cli.cjs', fakeNpm)
     this.write('tools/python', fakePython)

@@ -7,6 +7,8 @@ let checkout: FakeCheckout
 beforeEach(() => { checkout = new FakeCheckout() })
 afterEach(() => checkout.remove())
 
+/** There is no libtpu for other machines; the set-up says so there. */
+const hasLibtpu = process.platform === 'linux' && process.arch === 'x64'
 const everything = ['npm ci --ignore-scripts', 'venv', 'pip start', 'pip end']
 
 describe('the set-up', () => {
@@ -49,6 +51,35 @@ describe('the set-up', () => {
     checkout.write('scripts/runner/requirements.txt', 'jax==1.1\n')
     await checkout.setUp()
     expect(checkout.calls().slice(5)).toEqual(['pip start', 'pip end'])
+  })
+
+  it.runIf(hasLibtpu)('installs libtpu when it is asked for, and once', async () => {
+    await checkout.setUp()
+    const withTpu = () => checkout.start('setup.mjs', ['--tpu']).ended
+    const first = await withTpu()
+    expect(first).toMatchObject({ code: 0, stdout: '' })
+    expect(first.stderr).toContain('libtpu, 700 MB when unpacked')
+    expect(checkout.calls()).toEqual([...everything, 'pip start, with libtpu', 'pip end'])
+    expect((await withTpu()).stderr).toBe('everything is set up already\n')
+    expect((await checkout.setUp()).stderr).toBe('everything is set up already\n')
+    // What others need changes: libtpu stays what it is.
+    checkout.write('scripts/runner/requirements.txt', 'jax==1.1\n')
+    await checkout.setUp()
+    expect(checkout.calls().slice(6)).toEqual(['pip start', 'pip end'])
+    expect((await withTpu()).stderr).toBe('everything is set up already\n')
+    checkout.write('scripts/runner/requirements-tpu.txt', 'libtpu==1.1\n')
+    expect((await checkout.setUp()).stderr).toBe('everything is set up already\n')
+    await withTpu()
+    expect(checkout.calls().slice(8)).toEqual(['pip start, with libtpu', 'pip end'])
+    // A new environment has none.
+    fs.rmSync(checkout.path('.venv'), { recursive: true })
+    await checkout.setUp()
+    await withTpu()
+    expect(checkout.calls().slice(10)).toEqual(['venv', 'pip start', 'pip end', 'pip start, with libtpu', 'pip end'])
+  })
+
+  it('refuses arguments that it does not know', async () => {
+    expect(await checkout.start('setup.mjs', ['--gpu']).ended).toMatchObject({ code: 2, stderr: 'unknown argument --gpu\nusage: npm run setup [-- --tpu]\n' })
   })
 
   it('makes the environment anew when its Python is gone', async () => {
@@ -177,6 +208,12 @@ describe('with-setup', () => {
     const ended = await checkout.start('with-setup.mjs', ['scripts/hello.ts']).ended
     expect(ended).toMatchObject({ code: 0, stdout: 'hello\n' })
     expect(ended.stderr).toContain('making a virtual environment')
+  })
+
+  it.runIf(hasLibtpu)('--tpu asks for libtpu', async () => {
+    checkout.write('scripts/hello.ts', 'console.log(process.argv.length)')
+    expect(await checkout.start('with-setup.mjs', ['--tpu', 'scripts/hello.ts', 'a']).ended).toMatchObject({ code: 0, stdout: '3\n' })
+    expect(checkout.calls()).toContain('pip start, with libtpu')
   })
 
   it('does not run the script when the set-up fails', async () => {

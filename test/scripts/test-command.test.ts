@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readCounts, testSteps } from '../../scripts/test.ts'
+import { machineNotes, readCounts, testSteps } from '../../scripts/test.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 let folder: string
@@ -12,11 +12,11 @@ beforeEach(() => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'engram-steps-
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 /** Runs steps as `npm test` does; each step is a line of JavaScript. */
-function run(steps: readonly { title: string; code: string; report?: string }[]) {
+function run(steps: readonly { title: string; code: string; report?: string }[], notes: readonly string[] = []) {
   const file = path.join(folder, 'steps.mjs')
   const list = steps.map(({ title, code, report }) => ({ title, command: process.execPath, args: ['-e', code], report }))
   fs.writeFileSync(file, `import { runSteps } from ${JSON.stringify(pathToFileURL(path.join(root, 'scripts/test.ts')).href)}
-    process.exitCode = await runSteps(${JSON.stringify(list)}, ${JSON.stringify(folder)})`)
+    process.exitCode = await runSteps(${JSON.stringify(list)}, ${JSON.stringify(folder)}, ${JSON.stringify(notes)})`)
   const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', file], { cwd: root, encoding: 'utf8' })
   return { status, lines: stdout.trimEnd().split('\n') }
 }
@@ -37,6 +37,12 @@ describe('npm test', () => {
   it('ends well when everything holds', () => {
     const { status, lines } = run([{ title: 'types', code: '' }])
     expect([status, lines.at(-1)]).toEqual([0, '1 passed, 0 failed'])
+  })
+
+  it('says before the counts what this kind of machine cannot check', () => {
+    expect(run([{ title: 'types', code: '' }], ['note: no TPU']).lines.slice(-2)).toEqual(['note: no TPU', '1 passed, 0 failed'])
+    expect(machineNotes('linux', 'x64')).toEqual([])
+    expect(machineNotes('darwin', 'arm64')).toEqual(['note: tests that compile for TPUs did not run: there is no libtpu for darwin-arm64'])
   })
 
   it('counts a step that was killed or cannot be started as failed', () => {
