@@ -33,7 +33,10 @@ export interface EngramMatchers {
   toContainOps(patterns: readonly OpPatternStep[] | OpPatternStep, options?: ContainOptions): void
   /** The program gives the same on the interpreter and on a backend, within a tolerance, for given inputs or for random ones. */
   toAgree(options?: AgreeOptions): Promise<void>
-  /** XLA compiles the program for the target: `cpu`. */
+  /**
+   * XLA compiles the program for the target: `cpu`, or TPUs that need not be there, `tpu:v5e:2x2`; `hlo` are patterns for the optimised program.
+   * A failure shows the compiler's message and the op that it is about.
+   */
   toCompileFor(target: string, options?: CompileForOptions): Promise<void>
 }
 

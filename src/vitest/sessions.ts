@@ -1,6 +1,7 @@
 import { InputError } from '../ir/errors.ts'
 import { Session } from '../program/session.ts'
 import { type BackendName, startSession } from '../program/start.ts'
+import { TpuCompiler } from '../runner/tpu-compiler.ts'
 
 /** Backends that matchers started, shared by all tests of a worker. */
 const running = new Map<string, Promise<Session>>()
@@ -21,9 +22,17 @@ export function sessionOf(backend: BackendName | Session): Promise<Session> {
   return session
 }
 
-/** Ends the backends that matchers started. */
+let compiler: TpuCompiler | undefined
+
+/** The compiler for TPUs that are not there; its process starts with the first program. */
+export const tpuCompiler = (): TpuCompiler => (compiler ??= new TpuCompiler())
+
+/** Ends what matchers started. */
 export async function closeSessions(): Promise<void> {
   const sessions = [...running.values()]
   running.clear()
+  const tpu = compiler
+  compiler = undefined
+  await tpu?.close()
   await Promise.all(sessions.map(async (session) => (await session.catch(() => undefined))?.close()))
 }

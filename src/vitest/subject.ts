@@ -2,11 +2,12 @@ import type { ProgramSource } from '../ir/backend.ts'
 import { InputError } from '../ir/errors.ts'
 import { type Func, Module, type Operation } from '../ir/module.ts'
 import { type TensorType, shortType } from '../ir/types.ts'
-import { lower } from '../program/lower.ts'
+import { lowerWith } from '../program/lower.ts'
 import { Program } from '../program/program.ts'
 import { oneLine } from '../text/difference-lines.ts'
 import { parseModule } from '../text/parse.ts'
 import { printModule, valueNames } from '../text/print.ts'
+import type { Target } from '../trace/target.ts'
 
 /** What stands in `expect(...)`: the program, and what is known of it besides. */
 export interface Subject {
@@ -14,6 +15,8 @@ export interface Subject {
   readonly name: string
   /** Nesting and paths of arguments and results, if it was traced here. */
   readonly program: Program<any, any> | undefined
+  /** The text, if that was given. */
+  readonly text?: string
 }
 
 export interface SubjectOptions {
@@ -25,6 +28,8 @@ export interface SubjectOptions {
 export const receivedFile = 'received.mlir'
 
 export interface ReadOptions extends SubjectOptions {
+  /** What a function is traced for, if it has several spellings. */
+  readonly target?: Target
   /** Accept text with ops that are not StableHLO. */
   readonly allowForeignOps?: boolean
 }
@@ -37,7 +42,7 @@ export function subjectOf(received: unknown, matcher: string, options: ReadOptio
   const { types } = options
   if (typeof received === 'function') {
     if (!types) throw new InputError(`${matcher} got a function without the types of its arguments: give { types: [f32(8, 16), ...] }, or expect(lower(f, ...types))`)
-    const program = lower(received as (...args: any[]) => unknown, ...(types as never[])) as Program<any, any>
+    const program = lowerWith({ target: options.target }, received as (...args: any[]) => unknown, ...(types as never[])) as Program<any, any>
     return { module: program.module, name: program.name, program }
   }
   if (types) throw new InputError(`${matcher}: types are for functions, got ${describe(received)}, which has its own`)
@@ -45,7 +50,7 @@ export function subjectOf(received: unknown, matcher: string, options: ReadOptio
   if (received instanceof Module) return { module: received, name: received.name ?? 'module', program: undefined }
   if (typeof received === 'string') {
     const module = parseModule(received, { file: receivedFile, allowForeignOps: options.allowForeignOps })
-    return { module, name: module.name ?? 'received', program: undefined }
+    return { module, name: module.name ?? 'received', program: undefined, text: received }
   }
   throw new InputError(`${matcher} takes a program (what lower() gives), StableHLO text, a module, or a function with { types }; got ${describe(received)}`)
 }
@@ -58,7 +63,7 @@ function describe(value: unknown): string {
 }
 
 /** The program as a backend takes it. Throws `InputError` if an argument or a result is no tensor of known size. */
-export function sourceOf({ module, name, program }: Subject): ProgramSource {
+export function sourceOf({ module, name, program, text }: Subject): ProgramSource {
   if (program) return program
   const { main } = module
   const fixed = (types: Func['resultTypes'], what: string): readonly TensorType[] =>
@@ -67,7 +72,7 @@ export function sourceOf({ module, name, program }: Subject): ProgramSource {
         throw new InputError(`${what} ${i} of @${main.name} is ${shortType(type)}: only programs of tensors of known sizes can be run`, 'INPUT_TYPE')
       return type
     })
-  return { name, module, text: printModule(module), inputs: fixed(main.argumentTypes, 'argument'), outputs: fixed(main.resultTypes, 'result') }
+  return { name, module, text: text ?? printModule(module), inputs: fixed(main.argumentTypes, 'argument'), outputs: fixed(main.resultTypes, 'result') }
 }
 
 /** Says which operations of a program are meant, in the words of its text. */

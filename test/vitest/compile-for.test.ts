@@ -28,15 +28,29 @@ describe('toCompileFor', () => {
   it('shows the op at the place that the message names', async () => {
     const text = 'func.func @main(%a: tensor<4xf32>) -> tensor<5xf32> {\n\n  // Too long.\n  %0 = stablehlo.slice %a [0:5] : (tensor<4xf32>) -> tensor<5xf32>\n  return %0 : tensor<5xf32>\n}\n'
     expect(await failure(() => expect(text).toCompileFor('cpu'))).toMatchInlineSnapshot(`
-      "received does not compile for cpu (UNKNOWN): received.mlir:3:10: error: limit index 5 is larger than dimension size 4 in dimension 0
-      received.mlir:3:10: error: 'stablehlo.slice' op failed to infer returned types
-      received.mlir:3:10: note: see current operation: %0 = "stablehlo.slice"(%arg0) <{limit_indices = array<i64: 5>, start_indices = array<i64: 0>, strides = array<i64: 1>}> : (tensor<4xf32>) -> tensor<5xf32>
-        3 |     %0 = stablehlo.slice %arg0 [0:5] : (tensor<4xf32>) -> tensor<5xf32>
-          |          ^
+      "received does not compile for cpu (UNKNOWN): received.mlir:4:8: error: limit index 5 is larger than dimension size 4 in dimension 0
+      received.mlir:4:8: error: 'stablehlo.slice' op failed to infer returned types
+      received.mlir:4:8: note: see current operation: %0 = "stablehlo.slice"(%arg0) <{limit_indices = array<i64: 5>, start_indices = array<i64: 0>, strides = array<i64: 1>}> : (tensor<4xf32>) -> tensor<5xf32>
+        4 |   %0 = stablehlo.slice %a [0:5] : (tensor<4xf32>) -> tensor<5xf32>
+          |        ^
       the op is
         %0 = stablehlo.slice %arg0 [0:5] : (tensor<4xf32>) -> tensor<5xf32>
           at received.mlir:4:8"
     `)
+  })
+
+  it('matches the optimised program', async () => {
+    await expect(lower(layer, ...types)).toCompileFor('cpu', { hlo: [/\bdot\(/, { not: /\bdot\(/ }] })
+    await expect(lower(layer, ...types)).not.toCompileFor('cpu', { hlo: ['convolution('] })
+    const message = await failure(() => expect(lower(layer, ...types)).toCompileFor('cpu', { hlo: ['ENTRY', 'convolution('] }))
+    expect(message).toContain('layer compiles for cpu, but to another program: pattern 2 of 2 is not there: convolution(\n  pattern 1 matched ENTRY')
+  })
+
+  it('compiles for TPUs that are not there', async () => {
+    await expect(lower(layer, ...types)).toCompileFor('tpu:v5e:2x2', { hlo: ['ENTRY', /convolution|\bdot\b/] })
+    const large = lower((x: Tensor) => scope('layer0', () => matmul(x, x).tanh().mul(x)), f32(65536, 65536))
+    const message = await failure(() => expect(large).toCompileFor('tpu:v5e:2x2'))
+    expect(message).toMatch(/does not compile for tpu:v5e:2x2 \(RESOURCE_EXHAUSTED\): /)
   })
 
   it('fails where the program should not compile and does', async () => {
@@ -44,7 +58,7 @@ describe('toCompileFor', () => {
   })
 
   it('refuses targets that are none', async () => {
-    expect(await failure(() => expect(lower(layer, ...types)).toCompileFor('gpu'))).toMatchInlineSnapshot(`"toCompileFor: there is no target gpu: expected cpu"`)
+    expect(await failure(() => expect(lower(layer, ...types)).toCompileFor('gpu'))).toMatchInlineSnapshot(`"there is no target "gpu": expected cpu, or tpu: and a topology, such as tpu:v5e:2x2"`)
   })
 })
 
