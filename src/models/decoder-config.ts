@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { activations } from '../nn/feed-forward.ts'
-import { searches } from '../nn/memory-attention.ts'
+import { searches } from '../nn/retrieved-attention.ts'
+import { type Retrieval, retrievals } from '../nn/retrieval-plan.ts'
 import { normKinds } from '../nn/norm.ts'
 import { computeDTypes } from './model.ts'
 
@@ -64,6 +65,8 @@ export const memoryKeys = {
   search: z.enum(searches).default('exact'),
   /** Share of the true neighbours that an approximate search has to find on average. */
   recallTarget: z.number().gt(0).max(1).default(0.95),
+  /** How attention gets at the neighbours' keys and values: chosen by target and sizes, or one of the ways of `retrievals`. */
+  retrieval: z.enum(['auto', ...retrievals]).default('auto'),
   /** First bias of the gates: 0 mixes evenly; -6 leaves the local result almost alone, for fine-tuning a model trained without memory. */
   gateBias: z.number().default(0),
 } as const
@@ -104,6 +107,7 @@ export interface MemoryConfig {
   readonly memoryDtype: Common['computeDtype']
   readonly search: (typeof searches)[number]
   readonly recallTarget: number
+  readonly retrieval: Retrieval | 'auto'
   readonly gateBias: number
 }
 

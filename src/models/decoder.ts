@@ -8,10 +8,11 @@ import { type CacheState, type KeysAndValues, attentionMask, emptyCache, grownLe
 import { embed, headLogits, tiedLogits } from '../nn/embedding.ts'
 import { type FeedForwardParameters, feedForward, initialFeedForward } from '../nn/feed-forward.ts'
 import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/initial.ts'
-import { attendRetrieved, gateMemory, retrieve } from '../nn/memory-attention.ts'
+import { gateMemory } from '../nn/memory-gate.ts'
 import { type MemoryState, advanceMemory, emptyMemory, filledPlaces, writeMemory } from '../nn/memory.ts'
 import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
 import { type RelativeExtent, bucketRows, positionBias } from '../nn/position.ts'
+import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
 import { memoryDiagnostics } from './diagnostics.ts'
@@ -213,8 +214,7 @@ function layerAttention(
   const local = attend(queries, joined.keys, joined.values, mask, bias)
   if (!memory || !shared) return { out: projectOutput(parameters.attention, local), cache: next, memory: undefined, weights: undefined }
   const { mixed, weights } = scope('memory', () => {
-    const found = retrieve(queries, memory, shared.filled, shared.config)
-    const retrieved = attendRetrieved(queries, found)
+    const retrieved = retrievedAttention(queries, memory, { ...shared.config, filled: shared.filled })
     return { mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length), weights: retrieved.weights }
   })
   // Written after it was read: the memory and the cache overlap by the last segment.

@@ -33,8 +33,8 @@ function checkMemory(config: { neighbours: number; memorySize: number; memoryLay
 export type MemorizingTransformerConfig = z.output<typeof memorizingTransformerSchema>
 
 function decoderConfig(config: MemorizingTransformerConfig): DecoderConfig {
-  const { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, gateBias, ...rest } = config
-  return { ...rest, attention: 'normalized', memory: { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, gateBias } }
+  const { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, retrieval, gateBias, ...rest } = config
+  return { ...rest, attention: 'normalized', memory: { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, retrieval, gateBias } }
 }
 
 /**

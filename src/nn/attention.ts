@@ -9,9 +9,13 @@ import { broadcastInDim } from '../ops/broadcast.ts'
 import { ones } from '../ops/constant.ts'
 import { convert } from '../ops/convert.ts'
 import { dotGeneral, matmul } from '../ops/dot-general.ts'
+import { reduceSum } from '../ops/reduce.ts'
 import { reshape } from '../ops/reshape.ts'
+import { select } from '../ops/select.ts'
 import { transpose } from '../ops/transpose.ts'
+import { currentTarget } from '../trace/target.ts'
 import { type ParameterDraw, constantParameter } from './initial.ts'
+import { pairProducts, recomputedAttention } from './recomputed-attention.ts'
 
 /**
  * Multi-head attention, taken apart so that a layer can keep keys and values, or mix in what a memory gives, between its parts. Inside, all
@@ -72,16 +76,30 @@ export function project(parameters: AttentionParameters, x: Tensor, { heads, hea
 }
 
 /**
- * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]`, bias `f32[h,s,l]` -> `[b,h,s,d]`. A query that may
- * attend to nothing gets zeros. The softmax is taken in f32.
+ * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` ->
+ * `[b,h,s,d]`. A query that may attend to nothing gets zeros. The softmax is taken in f32. A program for a TPU computes the scores anew for
+ * each pass over them, others keep them: there arithmetic is what costs.
  */
-export function attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor {
+export const attend = (queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor =>
+  currentTarget() === 'tpu' ? attendAgain(queries, keys, values, { mask, bias }) : attendKeeping(queries, keys, values, mask, bias)
+
+function attendKeeping(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor {
   const batching = [[0, 1], [0, 1]] as const
-  const scores = dotGeneral(queries, keys, { batching, contracting: [[3], [3]], outputDtype: wideType(queries.dtype) })
+  const scores = pairProducts(queries, keys)
   const biased = add(scores, forEverySlot(scores.shape[0])(convert(bias, scores.dtype)))
   const weights = maskedSoftmax(biased, broadcastInDim(mask, scores.shape, [0, 2, 3]))
   return dotGeneral(convert(weights, values.dtype), values, { batching, contracting: [[3], [2]] })
 }
+
+const attendAgain = recomputedAttention<{ readonly mask: Tensor; readonly bias: Tensor }>({
+  scores: (queries, keys, { mask, bias }) => {
+    const products = pairProducts(queries, keys)
+    const biased = add(products, broadcastInDim(convert(bias, products.dtype), products.shape, [1, 2, 3]))
+    return select(broadcastInDim(mask, products.shape, [0, 2, 3]), biased, -Infinity)
+  },
+  extraGradient: ({ bias }, dScores) => ({ mask: null, bias: reduceSum(convert(dScores, bias.dtype), 0) }),
+  intoKeys: true,
+})
 
 /**
  * `[h,s,l] -> [b,h,s,l]`. Its gradient is a sum over the slots, here a product with ones: XLA's CPU compiler takes ten times as long for a sum

@@ -9,6 +9,7 @@ import { interpretProgram } from '../../src/program/evaluate.ts'
 import { lower } from '../../src/program/lower.ts'
 import type { Program } from '../../src/program/program.ts'
 import { randomKey } from '../../src/lib/random.ts'
+import { type Target, withTarget } from '../../src/trace/target.ts'
 import { flatten, unflatten } from '../../src/trace/tree.ts'
 import { ModelRunner, randomNumbers, randomSteps, randomTree, treeLeaves, typesOf } from '../support/model-runner.ts'
 
@@ -16,7 +17,7 @@ const tiny = { vocabularySize: 7, segmentLength: 4, width: 6, layers: 2, heads: 
 const memorizing = { ...tiny, model: 'memorizing-transformer', cacheLength: 3, memorySize: 7, neighbours: 3, memoryLayers: [1] }
 
 /** A model in the middle of a document, with a loss that every logit goes into. */
-function scene(configuration: Record<string, unknown>, dropping = false) {
+function scene(configuration: Record<string, unknown>, { dropping = false, target }: { dropping?: boolean; target?: Target } = {}) {
   const runner = new ModelRunner(configuration, 2)
   const steps = randomSteps(2, [4, 4, 4], 7, 9, 100)
   const { state } = runner.runAll(steps.slice(0, 2)).at(-1)!
@@ -24,7 +25,7 @@ function scene(configuration: Record<string, unknown>, dropping = false) {
   const weights = randomTree(tensorType('f64', [2, 4, 7]), 77, 'f64', () => 1) as HostArray
   const loss = (parameters: unknown, before: unknown, given: any, factors: Tensor): Tensor => {
     const options = dropping ? { dropoutKey: randomKey(3) } : {}
-    return reduceSum(multiply(runner.configured.model.apply(runner.config, parameters, before, given, options).logits, factors))
+    return withTarget(target, () => reduceSum(multiply(runner.configured.model.apply(runner.config, parameters, before, given, options).logits, factors)))
   }
   return { runner, state, input, weights, loss }
 }
@@ -59,7 +60,8 @@ describe('gradients agree with central differences', () => {
   test('transformer', () => checkGradient(scene({ ...tiny, model: 'transformer', norm: 'layer', normPlacement: 'post', tiedEmbedding: false })))
   test('transformer-xl', () => checkGradient(scene({ ...tiny, model: 'transformer-xl', cacheLength: 5 })))
   test('memorizing-transformer', () => checkGradient(scene(memorizing)))
-  test('memorizing-transformer with dropout', () => checkGradient(scene({ ...memorizing, dropout: 0.3 }, true)))
+  test('memorizing-transformer with dropout', () => checkGradient(scene({ ...memorizing, dropout: 0.3 }, { dropping: true })))
+  test('memorizing-transformer, lowered for a TPU', () => checkGradient(scene(memorizing, { target: 'tpu' })))
 })
 
 describe('what gradients do not do', () => {

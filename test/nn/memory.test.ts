@@ -4,7 +4,7 @@ import { HostArray } from '../../src/ir/host-array.ts'
 import type { Tensor } from '../../src/ir/module.ts'
 import { advanceMemory, filledPlaces, writeMemory } from '../../src/nn/memory.ts'
 import { lengthAfterStart } from '../../src/nn/cache.ts'
-import { attendRetrieved, gateMemory, retrieve } from '../../src/nn/memory-attention.ts'
+import { gateMemory } from '../../src/nn/memory-gate.ts'
 import { evaluate, interpretProgram } from '../../src/program/evaluate.ts'
 import { lower } from '../../src/program/lower.ts'
 import type { Program } from '../../src/program/program.ts'
@@ -77,43 +77,8 @@ describe('the ring', () => {
   })
 })
 
-describe('retrieval', () => {
-  const exact = { neighbours: 3, search: 'exact', recallTarget: 0.95 } as const
-  const queries = build('f64', [1, 1, 2, 2], ([, , q, i]) => (q === i ? 1 : 0))
-  const memory = build('f64', [1, 1, 6, 2], ([, , place, i]) => (i === 0 ? place : 10 - place))
-  const look = (filled: boolean[]) =>
-    evaluate((q: Tensor, m: Tensor, f: Tensor) => retrieve(q, { keys: m, values: m }, f, exact), queries, memory, HostArray.from('bool', [filled]))
-
-  test('finds the best filled places, the best first', () => {
-    const { places, valid, keys } = look([true, true, true, true, false, true])
-    expect(places.toNested()).toEqual([[[[5, 3, 2], [0, 1, 2]]]])
-    expect([...valid.data]).toEqual([1, 1, 1, 1, 1, 1])
-    expect((keys.toNested() as number[][][][][])[0][0][0]).toEqual([[5, 5], [3, 7], [2, 8]])
-  })
-
-  test('an empty place never counts, not even with a score of 0 among negative ones', () => {
-    const negative = build('f64', [1, 1, 6, 2], ([, , place]) => (place < 2 ? -1 - place : 0))
-    const { out, weights } = evaluate(
-      (q: Tensor, m: Tensor, f: Tensor) => attendRetrieved(q, retrieve(q, { keys: m, values: m }, f, exact)),
-      queries,
-      negative,
-      HostArray.from('bool', [[true, true, false, false, false, false]]),
-    )
-    const share = 1 / (1 + Math.exp(-1))
-    expect(weights.data[0]).toBeCloseTo(share, 12)
-    expect(weights.data[1]).toBeCloseTo(1 - share, 12)
-    expect(weights.data[2]).toBe(0)
-    expect(out.data[0]).toBeCloseTo(-share - 2 * (1 - share), 12)
-  })
-
-  test('nothing to retrieve gives zeros, and the gate stays shut', () => {
-    const { out } = evaluate(
-      (q: Tensor, m: Tensor, f: Tensor) => attendRetrieved(q, retrieve(q, { keys: m, values: m }, f, exact)),
-      queries,
-      memory,
-      HostArray.zeros('bool', [1, 6]),
-    )
-    expect([...out.data]).toEqual([0, 0, 0, 0])
+describe('the gate', () => {
+  test('mixes by one share per head, and stays shut for an empty memory', () => {
     const gated = (length: number) =>
       evaluate(gateMemory, build('f64', [1, 1, 1, 2], ([, , , i]) => i + 1), build('f64', [1, 1, 1, 2], () => 5), HostArray.from('f64', [0]), HostArray.from('i32', [length]))
     expect([...gated(0).data]).toEqual([1, 2])

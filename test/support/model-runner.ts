@@ -6,9 +6,10 @@ import { type TensorType, elementCount, tensorType } from '../../src/ir/types.ts
 import type { ModelOutput } from '../../src/models/model.ts'
 import { configure } from '../../src/models/registry.ts'
 import { evaluate, interpretProgram } from '../../src/program/evaluate.ts'
-import { lower } from '../../src/program/lower.ts'
+import { lowerWith } from '../../src/program/lower.ts'
 import type { Program } from '../../src/program/program.ts'
 import { traceFunction } from '../../src/program/trace-function.ts'
+import type { Target } from '../../src/trace/target.ts'
 import { flatten, unflatten } from '../../src/trace/tree.ts'
 
 /** Small models run in the interpreter, for tests. */
@@ -53,12 +54,15 @@ export interface Step {
 export class ModelRunner {
   readonly configured: ReturnType<typeof configure>
   readonly slots: number
+  /** What its steps are lowered for. */
+  readonly target: Target | undefined
   parameters: any
   readonly #programs = new Map<number, Program>()
 
-  constructor(configuration: Record<string, unknown>, slots: number, seed = 1) {
+  constructor(configuration: Record<string, unknown>, slots: number, seed = 1, target?: Target) {
     this.configured = configure(configuration)
     this.slots = slots
+    this.target = target
     this.parameters = randomTree(this.parameterTypes(), seed, this.config.computeDtype === 'bf16' ? 'f32' : this.config.computeDtype, ({ shape }) => (shape.length === 1 ? 1.5 : 0.7))
   }
 
@@ -83,7 +87,7 @@ export class ModelRunner {
     let program = this.#programs.get(length)
     if (!program) {
       const apply = (parameters: any, before: any, given: any): ModelOutput<any> => this.configured.model.apply(this.config, parameters, before, given)
-      program = lower(apply, typesOf(this.parameters), typesOf(state), typesOf(input)) as unknown as Program
+      program = lowerWith({ ...(this.target ? { target: this.target } : {}) }, apply, typesOf(this.parameters), typesOf(state), typesOf(input)) as unknown as Program
       this.#programs.set(length, program)
     }
     return interpretProgram(program as Program<any, any>, this.parameters, state, input) as any
