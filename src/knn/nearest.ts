@@ -46,6 +46,11 @@ export interface NearestOptions {
    * rounded toward zero to what is left beside a position: 23 mantissa bits less the binary logarithm of n / bins.
    */
   readonly rescore?: boolean
+  /**
+   * The database is one of so many equal shards: bins are chosen for the best k of all of them, and as many of this shard are given as could be among
+   * those, k or all that survive. 1 by default; `shardedNearest` does the rest.
+   */
+  readonly shards?: number
 }
 
 /** The plan of a search as a scope's name: `nearest[packed-2 bins=128 recall=0.9916]`, which is part of every op's location. */
@@ -62,17 +67,18 @@ export const planName = ({ lowering, bins, expectedRecall }: SearchPlan): string
  * the scope of its ops names it. Throws `OpError`. Source: Chern et al. 2022, "TPU-KNN"; Samaga et al. 2025 for the best two of each bin.
  */
 export function nearest(queries: Tensor, database: Tensor, options: NearestOptions): Neighbours {
-  const { k, recallTarget = 0.95, distance = 'innerProduct', rowOrder = 'any', lowering = 'auto', rescore = false } = options
+  const { k, recallTarget = 0.95, distance = 'innerProduct', rowOrder = 'any', lowering = 'auto', rescore = false, shards = 1 } = options
   checkSides(queries, database)
   checkOptions(options, database)
   const valid = validRows(options.valid, database)
   const size = database.shape.at(-2)!
-  const plan = chooseLowering({ size, k, recallTarget, target: currentTarget(), lowering: lowering === 'auto' ? undefined : lowering })
+  const plan = chooseLowering({ size, k, recallTarget, target: currentTarget(), lowering: lowering === 'auto' ? undefined : lowering, shards })
+  const kept = Math.min(k, plan.lowering === 'exact' ? size : plan.bins * plan.perBin)
   const layout = layoutOf(plan, size, rowOrder)
   return scope(planName(plan), () => {
     const limit = rowLimit(valid, database, layout)
     const find = (q: Tensor, rows: Tensor): Found => {
-      const found = search(q, rows, { plan, layout, k, recallTarget, distance, limit })
+      const found = search(q, rows, { plan, layout, k: kept, recallTarget, sizeOverride: shards === 1 ? -1 : size * shards, distance, limit })
       return rescore ? rescored(found, q, rows, distance) : found
     }
     return withGradientToRows(find, distance)(queries, database)
@@ -89,6 +95,8 @@ interface Search {
   readonly layout: RowLayout
   readonly k: number
   readonly recallTarget: number
+  /** The size of all shards together; -1 for one. */
+  readonly sizeOverride: number
   readonly distance: Distance
   readonly limit: Tensor | undefined
 }
@@ -102,9 +110,9 @@ function layoutOf({ lowering, bins }: SearchPlan, size: number, rowOrder: RowOrd
 }
 
 /** The search itself: ranking scores, what survives of them, and the best k of that. */
-function search(queries: Tensor, database: Tensor, { plan, layout, k, recallTarget, distance, limit }: Search): Found {
+function search(queries: Tensor, database: Tensor, { plan, layout, k, recallTarget, sizeOverride, distance, limit }: Search): Found {
   const scores = rankingScores(queries, viewRows(database, layout), { batch: database.rank - 2, distance, limit })
-  const { values, indices, lowest } = bestOf(scores, plan, { k, recallTarget })
+  const { values, indices, lowest } = bestOf(scores, plan, { k, recallTarget, sizeOverride })
   const isThere = compare(values, lowest, 'GT')
   const row = givenRow(indices, layout)
   const orNone = (x: Tensor, none: number): Tensor => select(isThere, x, fill(none, x.type))
@@ -112,14 +120,14 @@ function search(queries: Tensor, database: Tensor, { plan, layout, k, recallTarg
 }
 
 /** The k best of scores `[..., n]` or `[..., R, L]` as the plan has it, with their places, and the value that every real score is above. */
-function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTarget }: { k: number; recallTarget: number }): Neighbours & { readonly lowest: number } {
+function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTarget, sizeOverride }: Pick<Search, 'k' | 'recallTarget' | 'sizeOverride'>): Neighbours & { readonly lowest: number } {
   const axis = scores.rank - 1
   const lowest = noScore(scores.dtype)
   switch (lowering) {
     case 'exact':
       return { ...sortedTopK(scores, k, axis), lowest }
     case 'custom-call':
-      return { ...approxTopKCall(scores, k, { k, axis, recallTarget, aggregate: true, sizeOverride: -1 }), lowest }
+      return { ...approxTopKCall(scores, k, { k, axis, recallTarget, aggregate: true, sizeOverride }), lowest }
     case 'partial-reduce':
       return { ...bestOfSurvivors(bestOfRows(scores), k, axis - 1), lowest }
     case 'packed':
@@ -168,11 +176,11 @@ function checkSides(queries: Tensor, database: Tensor): void {
 }
 
 /** Throws `OpError` unless the options can be met. */
-function checkOptions({ k, recallTarget = 0.95, distance, rowOrder, lowering }: NearestOptions, database: Tensor): void {
+function checkOptions({ k, recallTarget = 0.95, distance, rowOrder, lowering, shards = 1 }: NearestOptions, database: Tensor): void {
   const size = database.shape.at(-2)!
   if (!Number.isInteger(k) || k < 1) failIn('nearest', `k is ${k}, must be an integer of 1 or more`)
   if (size === 0) failIn('nearest', `the database ${shortType(database.type)} has no rows, so that nothing is near; rows that may come later are rows that are not valid yet`)
-  if (k > size) failIn('nearest', `k is ${k}, but the database ${shortType(database.type)} has ${size} rows`)
+  if (k > size * shards) failIn('nearest', `k is ${k}, but the database ${shortType(database.type)} has ${size} rows${shards === 1 ? '' : ` in each of ${shards} shards`}`)
   if (!(recallTarget > 0 && recallTarget <= 1)) failIn('nearest', `the recall target is ${recallTarget}, must be greater than 0 and at most 1`)
   const oneOf = (name: string, value: string | undefined, known: readonly string[]): void => {
     if (value !== undefined && !known.includes(value)) failIn('nearest', `${name} '${value}' is none of ${known.join(', ')}`)

@@ -24,6 +24,8 @@ export interface SearchSize {
   readonly target?: Target | undefined
   /** Takes this lowering; only its bins are chosen. */
   readonly lowering?: SearchLowering | undefined
+  /** `size` entries are one of so many equal shards; k and the recall are those of the best of all shards. 1 by default. */
+  readonly shards?: number | undefined
 }
 
 /** What `chooseLowering` decided. */
@@ -45,41 +47,46 @@ const lanes = 128
 /** Positions take this many of a packed score's 23 bits at most: 13 are left, 5 more than the bf16 products have that the scores are sums of. */
 const mostPackedBits = 10
 
+/** Share of what may be lost that is kept in hand: a packed score loses low bits, and one data set is not the mean of all. */
+const spare = 0.1
+
 /**
  * The lowering of a search, and its bins. Exact unless the target is a TPU; there the best two of each bin, for as many bins as reach the
  * recall target. Throws `InputError` for a recall outside (0, 1], and a k that is not an integer from 1 to `size`.
  */
-export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering }: SearchSize): SearchPlan {
+export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering, shards = 1 }: SearchSize): SearchPlan {
   needCount('size', size, 1)
   needCount('k', k, 1)
   needRecall(recallTarget)
-  if (k > size) throw new InputError(`k is ${k}, there are ${size} entries`, 'KNN_COUNT')
+  needCount('shards', shards, 1)
+  if (k > size * shards) throw new InputError(`k is ${k}, there are ${size * shards} entries`, 'KNN_COUNT')
   const asked = lowering && `${lowering} was asked for`
   const exact = (why: string): SearchPlan => ({ lowering: 'exact', bins: size, perBin: 1, expectedRecall: 1, reason: why })
   if (lowering === 'exact') return exact('exact was asked for')
   if (lowering === 'custom-call') {
-    const { bins, log2PerBin } = xlaBins(size, k, recallTarget)
+    const { bins, log2PerBin } = xlaBins(size, k, recallTarget, { sizeOverride: shards === 1 ? -1 : size * shards })
     if (log2PerBin === 0 || bins < k) return exact(`exact: ApproxTopK would not reduce ${size} entries for ${k} of them at a recall of ${recallTarget}`)
-    return { lowering, bins, perBin: 1, expectedRecall: expectedRecall(bins, k), reason: `${asked}; XLA chooses ${bins} bins` }
+    return { lowering, bins, perBin: 1, expectedRecall: expectedRecall(bins * shards, k), reason: `${asked}; XLA chooses ${bins} bins` }
   }
   if (!lowering && target !== 'tpu') return exact(`exact: ${target === undefined ? 'no target is named' : `the target is ${target}`}, where all scores and a top-k cost least`)
   if (recallTarget === 1) return exact('exact: the recall target is 1')
   const perBin = (lowering ?? 'packed-2') === 'packed-2' ? 2 : 1
-  const found = enoughBins(size, k, recallTarget, { perBin, packed: lowering !== 'partial-reduce' })
+  const found = enoughBins(size, k, recallTarget, { perBin, packed: lowering !== 'partial-reduce', shards })
   if (!found) return exact(`exact: ${size} entries are too few to reduce for ${k} of them at a recall of ${recallTarget}`)
   const { bins, recall } = found
   const chosen = lowering ?? 'packed-2'
   const best = perBin === 2 ? 'the best two' : 'the best'
-  return { lowering: chosen, bins, perBin, expectedRecall: recall, reason: `${asked ?? `${chosen}: the target is tpu`}; ${best} of each of ${bins} bins reach recall ${recall.toFixed(4)} for the ${recallTarget} wanted` }
+  const where = shards === 1 ? '' : ` of each of ${shards} shards`
+  return { lowering: chosen, bins, perBin, expectedRecall: recall, reason: `${asked ?? `${chosen}: the target is tpu`}; ${best} of each of ${bins} bins${where} reach recall ${recall.toFixed(4)} for the ${recallTarget} wanted` }
 }
 
 /** The least number of bins that reaches the recall; undefined if what survives would be more than half of the entries. */
-function enoughBins(size: number, k: number, recallTarget: number, { perBin, packed }: { perBin: number; packed: boolean }): { bins: number; recall: number } | undefined {
+function enoughBins(size: number, k: number, recallTarget: number, { perBin, packed, shards }: { perBin: number; packed: boolean; shards: number }): { bins: number; recall: number } | undefined {
   for (let bins = lanes; 2 * bins * perBin <= size; bins *= 2) {
     const rows = Math.ceil(size / bins)
-    if (bins * perBin < k || (packed && rows > 2 ** mostPackedBits)) continue
-    const recall = expectedRecallOfBest({ size: rows * bins, bins, keptPerBin: perBin, k })
-    if (recall >= recallTarget) return { bins, recall }
+    if (bins * perBin * shards < k || (packed && rows > 2 ** mostPackedBits)) continue
+    const recall = expectedRecallOfBest({ size: rows * bins * shards, bins: bins * shards, keptPerBin: perBin, k })
+    if (recall >= recallTarget + spare * (1 - recallTarget)) return { bins, recall }
   }
   return undefined
 }

@@ -2,11 +2,12 @@ import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { DenseElements } from '../ir/dense.ts'
 import { EngramError } from '../ir/errors.ts'
 import { HostArray } from '../ir/host-array.ts'
-import type { Tensor } from '../ir/module.ts'
+import type { Module, Tensor } from '../ir/module.ts'
 import type { EvaluateContext, HostTuple, InferContext } from '../ir/op-definition.ts'
 import { type Step, processNumber } from '../ir/steps.ts'
 import { DYNAMIC, type TensorType, type Type, compatibleShape, isTensorType, sameType, tensorType, typeText } from '../ir/types.ts'
 import { emit } from '../trace/emit.ts'
+import { currentFrame } from '../trace/frame.ts'
 import { attributeDictionary, form, resultType } from './assembly.ts'
 import * as codec from './codecs.ts'
 import { defineOp, notDifferentiable, zeroGradient } from './define.ts'
@@ -305,6 +306,16 @@ export interface CollectiveOptions {
   readonly channel?: number
   /** The ids in the groups count devices: replica by replica, partition by partition. */
   readonly globalIds?: boolean
+}
+
+const channels = new WeakMap<Module, number>()
+
+/** A channel that no other op of the program under construction has. */
+export function newChannel(): number {
+  const { module } = currentFrame()
+  const channel = (channels.get(module) ?? 0) + 1
+  channels.set(module, channel)
+  return channel
 }
 
 /** A channel between devices, or none. */
