@@ -56,6 +56,8 @@ export interface AttributeCodec<T> {
   readonly expected: string
   /** The attribute may be absent (`undefined`). */
   readonly optional?: boolean
+  /** The value that leaving it out stands for, if there is one whatever the op's operands are. */
+  readonly absent?: T
   /** In MLIR text as it stands in an attribute dictionary. */
   print(value: T): string
   /** Undefined if the attribute is not of this kind. */

@@ -9,8 +9,8 @@ import { elementCount } from '../ir/types.ts'
  * attribute in one value. Integers of attributes are JavaScript numbers: they are sizes and positions.
  */
 
-/** The attribute may be absent. */
-export const optional = <T>(codec: AttributeCodec<T>): OptionalCodec<T> => ({ ...codec, optional: true })
+/** The attribute may be absent, which stands for `absent` if that is given. */
+export const optional = <T>(codec: AttributeCodec<T>, absent?: T): OptionalCodec<T> => ({ ...codec, optional: true, ...(absent !== undefined && { absent }) })
 
 const integerCodec = (type: string): AttributeCodec<number> => ({
   expected: `a ${type} integer`,

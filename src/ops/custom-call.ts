@@ -32,9 +32,9 @@ export const customCallOp = defineOp({
   regions: [],
   attributes: {
     call_target_name: codec.string,
-    has_side_effect: codec.optional(codec.bool),
+    has_side_effect: codec.optional(codec.bool, false),
     backend_config: codec.optional(codec.anyAttribute),
-    api_version: codec.optional(codec.i32),
+    api_version: codec.optional(codec.i32, 1),
     called_computations: codec.optional(codec.arrayOf(codec.symbol)),
     operand_layouts: codec.optional(codec.anyAttribute),
     result_layouts: codec.optional(codec.anyAttribute),

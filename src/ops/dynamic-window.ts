@@ -102,7 +102,7 @@ export const dynamicGatherOp = defineOp({
   operands: ['operand', 'start_indices', 'slice_sizes'],
   results: ['result'],
   regions: [],
-  attributes: { dimension_numbers: gatherAttributes.dimension_numbers, indices_are_sorted: codec.optional(codec.bool) },
+  attributes: { dimension_numbers: gatherAttributes.dimension_numbers, indices_are_sorted: codec.optional(codec.bool, false) },
   assembly: 'generic',
   traits: { knownSizes: ['slice_sizes'] },
   infer: (context) => {

@@ -14,20 +14,20 @@ export const gatherAttributes = {
     ['offset_dims', 'collapsed_slice_dims', 'operand_batching_dims', 'start_indices_batching_dims', 'start_index_map'],
     ['index_vector_dim'],
   ),
-  indices_are_sorted: codec.optional(codec.bool),
+  indices_are_sorted: codec.optional(codec.bool, false),
   slice_sizes: codec.i64Array,
 } as const
 export type GatherAttributes = AttributesOf<typeof gatherAttributes>
 export type GatherNumbers = GatherAttributes['dimension_numbers']
 
 export const scatterAttributes = {
-  indices_are_sorted: codec.optional(codec.bool),
+  indices_are_sorted: codec.optional(codec.bool, false),
   scatter_dimension_numbers: codec.dimensionStruct(
     'scatter',
     ['update_window_dims', 'inserted_window_dims', 'input_batching_dims', 'scatter_indices_batching_dims', 'scatter_dims_to_operand_dims'],
     ['index_vector_dim'],
   ),
-  unique_indices: codec.optional(codec.bool),
+  unique_indices: codec.optional(codec.bool, false),
 } as const
 export type ScatterAttributes = AttributesOf<typeof scatterAttributes>
 export type ScatterNumbers = ScatterAttributes['scatter_dimension_numbers']

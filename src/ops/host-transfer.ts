@@ -68,7 +68,7 @@ export const infeedOp = defineOp({
   operands: ['token'],
   results: ['results...'],
   regions: [],
-  attributes: { infeed_config: codec.optional(codec.string), layout: codec.optional(codec.anyAttribute) },
+  attributes: { infeed_config: codec.optional(codec.string, ''), layout: codec.optional(codec.anyAttribute) },
   assembly: 'generic',
   traits: { effect: true, operandTypes: 'perAxis', knownSizes: ['results'] },
   infer: ({ operands, attributes: { layout }, results, fail }) => {
@@ -99,7 +99,7 @@ export const outfeedOp = defineOp({
   operands: ['inputs...', 'token'],
   results: ['result'],
   regions: [],
-  attributes: { outfeed_config: codec.optional(codec.string) },
+  attributes: { outfeed_config: codec.optional(codec.string, '') },
   assembly: 'generic',
   traits: { effect: true, operandTypes: 'perAxis' },
   infer: ({ operands, fail }) => {
@@ -117,7 +117,7 @@ const [deviceToDevice, deviceToHost, hostToDevice] = [1, 2, 3]
 
 const transferAttributes = {
   channel_handle: channelHandle,
-  is_host_transfer: codec.optional(codec.bool),
+  is_host_transfer: codec.optional(codec.bool, false),
   source_target_pairs: codec.optional(codec.denseI64),
 } as const
 interface TransferAttributes {

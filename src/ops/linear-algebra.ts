@@ -43,7 +43,7 @@ export const choleskyOp = defineOp({
   operands: ['a'],
   results: ['result'],
   regions: [],
-  attributes: { lower: codec.optional(codec.bool) },
+  attributes: { lower: codec.optional(codec.bool, false) },
   assembly: form(operandList, lowerPiece, attributeDictionary, sameOperandsAndResult),
   infer: ({ operands, results, fail }) => {
     const a = needTensor('a', operands[0], fail)

@@ -29,7 +29,7 @@ export const sortOp = defineOp({
   operands: ['inputs...'],
   results: ['results...'],
   regions: ['comparator'],
-  attributes: { dimension: codec.optional(codec.i64), is_stable: codec.optional(codec.bool) },
+  attributes: { dimension: codec.optional(codec.i64, -1), is_stable: codec.optional(codec.bool, false) },
   assembly: 'generic',
   infer: ({ operands, attributes, regions, results, fail }) => {
     if (operands.length === 0) fail('needs at least one input', 'sort_c1')

@@ -273,7 +273,7 @@ const canonical = (value: unknown): unknown => (value instanceof DenseElements ?
 function attributeTexts({ definition, attributes, discardable }: Operation): AttributeTexts {
   const texts = new Map<string, string>()
   const codecs = definition.attributes as Record<string, AttributeCodec<unknown>>
-  for (const name in codecs) if (attributes[name] !== undefined) texts.set(name, codecs[name].print(canonical(attributes[name])))
+  for (const name in codecs) if (attributes[name] !== undefined && attributes[name] !== codecs[name].absent) texts.set(name, codecs[name].print(canonical(attributes[name])))
   for (const [name, text] of discardableTexts(discardable)) texts.set(name, text)
   return texts
 }

@@ -261,9 +261,14 @@ function inherentEntries(operation: Operation, except: readonly string[]): strin
 /** ` loc("scope")` */
 const scopeText = ({ scope }: Location): string => (scope ? ` loc(${quote(scope)})` : '')
 
+/** `"file":line:column`, `callsite("file":line:column at "caller":line:column)` */
+function placeText({ callSite: site, caller }: Location): string {
+  const place = site ? `${quote(site.file)}:${site.line}:${site.column}` : 'unknown'
+  return caller ? `callsite(${place} at ${placeText(caller)})` : place
+}
+
 /** ` loc("scope"("file":line:column))` */
 function locationText(location: Location): string {
-  const site = location.callSite
-  const place = site ? `${quote(site.file)}:${site.line}:${site.column}` : 'unknown'
+  const place = placeText(location)
   return location.scope ? ` loc(${quote(location.scope)}(${place}))` : ` loc(${place})`
 }

@@ -9,7 +9,7 @@ import {
   type DType, DifferentiationError, EngramError, HostArray, type ImportedFunction, type Program, type Session, type Tensor, evaluate, grad, importStableHLO,
   interpretProgram, lower, parseModule, sameModule, scope, startRunner, verifyModule, vjp,
 } from 'engram'
-import { tensorType } from '../../src/ir/types.ts'
+import { sameType, tensorType } from '../../src/ir/types.ts'
 import { findPython } from '../../src/runner/python.ts'
 import { worstError } from '../support/arrays-agree.ts'
 
@@ -79,13 +79,11 @@ function gradientProgram(each: Case): Arrays {
   return lower(run, ...[...inputs, ...cotangents!].map((array) => load(array).type))
 }
 
-function expectClose(actual: readonly HostArray[], expected: readonly StoredArray[], tolerance: number): void {
-  expect(actual).toHaveLength(expected.length)
-  expected.forEach((array, i) => {
-    const wanted = load(array)
-    expect(actual[i].type).toEqual(wanted.type)
-    expect(worstError(actual[i], wanted), `result ${i}`).toBeLessThanOrEqual(tolerance)
-  })
+/** The largest error of all results; Infinity if their number or types differ. */
+function worst(actual: readonly HostArray[], expected: readonly StoredArray[]): number {
+  const wanted = expected.map(load)
+  if (actual.length !== wanted.length || !wanted.every(({ type }, i) => sameType(type, actual[i].type))) return Infinity
+  return Math.max(0, ...wanted.map((array, i) => worstError(actual[i], array)))
 }
 
 /** Functions whose gradient is refused, and the op that the error names. */
@@ -103,7 +101,7 @@ describe('functions that JAX exports', () => {
   it.each(cases.filter(({ name }) => name !== 'lapack'))('$name', (each) => {
     const fn = imported(each)
     const program = lower((...args: Tensor[]) => scope('imported', () => fn(...args)), ...fn.inputs)
-    expectClose(interpretProgram(program as Arrays, ...each.inputs.map(load)), each.outputs, each.tolerance)
+    expect(worst(interpretProgram(program as Arrays, ...each.inputs.map(load)), each.outputs)).toBeLessThanOrEqual(each.tolerance)
     const again = parseModule(program.text)
     expect(verifyModule(again)).toEqual([])
     expect(sameModule(again, program.module)).toBe(true)
@@ -112,7 +110,7 @@ describe('functions that JAX exports', () => {
   it.each(cases.filter(({ name, cotangents }) => cotangents && !(name in refused)))('gradient of $name', (each) => {
     const program = gradientProgram(each)
     expect(verifyModule(parseModule(program.text))).toEqual([])
-    expectClose(interpretProgram(program, ...[...each.inputs, ...each.cotangents!].map(load)), each.gradients, each.tolerance)
+    expect(worst(interpretProgram(program, ...[...each.inputs, ...each.cotangents!].map(load)), each.gradients)).toBeLessThanOrEqual(each.tolerance)
   })
 
   it.each(Object.entries(refused))('gradient of %s is refused', (name, message) => {
@@ -165,14 +163,14 @@ describe('compiled by XLA on the CPU', () => {
     const each = named(name)
     const fn = imported(each)
     const executable = await runner.compile(lower((...args: Tensor[]) => fn(...args), ...fn.inputs))
-    expectClose(await executable.run(...each.inputs.map(load)), each.outputs, each.tolerance)
+    expect(worst(await executable.run(...each.inputs.map(load)), each.outputs)).toBeLessThanOrEqual(each.tolerance)
     await executable.release()
   })
 
   it.each(['scan', 'at_set', 'gaussian_log_density', 'recurrent_network'])('gradient of %s', async (name) => {
     const each = named(name)
     const executable = await runner.compile(gradientProgram(each))
-    expectClose(await executable.run(...[...each.inputs, ...each.cotangents!].map(load)), each.gradients, each.tolerance)
+    expect(worst(await executable.run(...[...each.inputs, ...each.cotangents!].map(load)), each.gradients)).toBeLessThanOrEqual(each.tolerance)
     await executable.release()
   })
 })
