@@ -44,7 +44,8 @@ function realParts(operand: HostArray, part: DType): HostArray {
 }
 
 function toFloat(x: HostData, fromBits: number, dtype: DType, y: Float32Array): void {
-  const big = typeof x[0] === 'bigint'
+  // Not by the first element: there may be none.
+  const big = x instanceof BigInt64Array || x instanceof BigUint64Array
   if (!big && (dtype === 'f32' || dtype === 'f64')) return y.set(x as Float32Array)
   const wide = big || fromBits > 24
   for (let i = 0; i < y.length; i++) {

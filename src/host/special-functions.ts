@@ -156,6 +156,9 @@ export function digamma(x: number): number {
   return Math.log(y) - 0.5 / y - inverse * series - shift
 }
 
+/** So many terms of the zeta function are added one by one. */
+const fewTerms = 64
+
 /**
  * Hurwitz's zeta function, the sum of (q + n)^-x: infinite at x = 1 and where q is an integer up to 0; NaN for x < 1, and for negative q
  * unless x is an integer.
@@ -168,6 +171,11 @@ export function zeta(x: number, q: number): number {
     if (!Number.isInteger(x)) return NaN
   }
   if (q === Infinity) return 0
+  if (q < -fewTerms) {
+    // Adding one by one would take as many steps as q is large. The terms below 0 are those of two other sums, of alternate sign if x is odd.
+    const above = q - Math.floor(q)
+    return zeta(x, above) + (x % 2 ? -1 : 1) * (zeta(x, 1 - above) - zeta(x, 1 - q))
+  }
   // Source: DLMF 25.11.28, the Euler-Maclaurin formula from the first term that is large enough.
   let sum = 0
   let a = q

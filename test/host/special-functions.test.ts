@@ -66,6 +66,9 @@ describe('special functions', () => {
     expect([special.lgamma(0), special.lgamma(-3), special.lgamma(1), special.lgamma(2), special.lgamma(-Infinity)]).toEqual([Infinity, Infinity, 0, 0, Infinity])
     expect([special.digamma(0), special.digamma(-2), special.digamma(Infinity)]).toEqual([NaN, NaN, Infinity])
     expect([special.zeta(1, 2), special.zeta(0.5, 2), special.zeta(2, -1), special.zeta(2.5, -0.5)]).toEqual([Infinity, NaN, Infinity, NaN])
+    // As many terms as there are integers between the argument and 0 would never end.
+    expect([special.zeta(2, -1e15 + 0.5), special.polygamma(1, -1e15 + 0.5)].map((value) => value.toFixed(9))).toEqual(['9.869604401', '9.869604401'])
+    expect(special.zeta(3, -64.25) - special.zeta(3, -63.25)).toBeCloseTo(-(64.25 ** -3), 12)
     expect([special.polygamma(-1, 2), special.polygamma(0.5, 2)]).toEqual([NaN, NaN])
     expect([special.besselI1e(0), special.besselI1e(Infinity)]).toEqual([0, 0])
     for (const f of [special.erf, special.erfc, special.erfInv, special.lgamma, special.digamma, special.besselI1e]) expect(f(NaN)).toBeNaN()

@@ -22,6 +22,9 @@ describe('convert', () => {
     expect(to('u64', f64(nan, inf, -inf, 1.9e19, -3, 2 ** 63))).toEqual([0n, 2n ** 64n - 1n, 0n, 2n ** 64n - 1n, 0n, 2n ** 63n])
     expect(to('i64', f64(2 ** 63, -(2 ** 63), -1.5))).toEqual([2n ** 63n - 1n, -(2n ** 63n), -1n])
   })
+  test('no elements at all', () => {
+    for (const dtype of ['f32', 'f64', 'c64', 'bf16'] as const) expect(to(dtype, HostArray.zeros('u64', [0, 2]))).toEqual([])
+  })
   test('integers wrap around', () => {
     expect(to('u8', HostArray.from('i32', [-1, 300, 256]))).toEqual([255, 44, 0])
     expect(to('i4', HostArray.from('i32', [-1, 9, 256]))).toEqual([-1, -7, 0])
