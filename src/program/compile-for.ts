@@ -80,7 +80,8 @@ const namedText = (program: Program | NamedText): NamedText =>
   program instanceof Program ? { name: program.name, text: program.textWithLocations } : { name: program.name, text: program.text }
 
 async function optimizedHere(source: NamedText, options: CompileForOptions): Promise<OptimizedProgram> {
-  const runner = await startRunner({ python: options.python, command: options.command, onLog: options.onLog })
+  const partitions = partitionsOf(source.text)
+  const runner = await startRunner({ python: options.python, command: options.command, onLog: options.onLog, devices: partitions > 1 ? partitions : undefined })
   try {
     return await runner.optimized(source)
   } finally {

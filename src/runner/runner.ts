@@ -10,7 +10,7 @@
 import type { Backend, CompileOptions, DeviceBuffer, ProgramSource } from '../ir/backend.ts'
 import type { HostArray } from '../ir/host-array.ts'
 import { shortType } from '../ir/types.ts'
-import { RemoteBuffer, typeFromWire } from './buffer.ts'
+import { RemoteBuffer, typeFromWire, typeToWire } from './buffer.ts'
 import { placeInText } from './compile-message.ts'
 import type { Connection } from './connection.ts'
 import { donatedArguments } from './donation.ts'
@@ -18,6 +18,7 @@ import { CancelledError, CompileError, RunnerArgumentError, RunnerError } from '
 import { RunnerExecutable, captureCallSite, onAbort } from './executable.ts'
 import type { Reply } from './gen/runner_pb.ts'
 import { type NamedText, type OptimizedProgram, requestOptimized } from './optimized.ts'
+import { partitionsOf } from './partitions.ts'
 import { putArray } from './put.ts'
 import { statisticsFromWire } from './statistics.ts'
 
@@ -70,6 +71,8 @@ export class Runner implements Backend {
     const callSite = captureCallSite(this.compile)
     if (options.signal?.aborted) throw new CancelledError(`the compilation of ${source.name}`, callSite)
     const donated = donatedArguments(source.text)
+    const partitions = partitionsOf(source.text)
+    if (partitions > this.devices.length) throw new RunnerArgumentError(`${source.name} is for ${partitions} devices, this runner has ${this.devices.length}${this.platform === 'cpu' ? `: start it with devices: ${partitions}` : ''}`, callSite)
     const handle = this.#connection.allocate()
     const purpose = { what: `compiling ${source.name}`, subject: source.name, callSite }
     const reply = await new Promise<Reply['body']>((resolve, reject) => {
@@ -78,7 +81,15 @@ export class Runner implements Backend {
       const request = this.#connection.send(
         {
           case: 'compile',
-          value: { $typeName: 'engram.v1.Compile', executable: handle, name: source.name, text: source.text, donatedArguments: donated },
+          value: {
+            $typeName: 'engram.v1.Compile',
+            executable: handle,
+            name: source.name,
+            text: source.text,
+            donatedArguments: donated,
+            partitions,
+            outputs: partitions > 1 ? source.outputs.map(typeToWire) : [],
+          },
         },
         {
           purpose,
@@ -118,7 +129,7 @@ export class Runner implements Backend {
 
   /** Compiles a program to look at what XLA made of it, and keeps nothing. Rejects as `compile` does. */
   optimized(source: NamedText): Promise<OptimizedProgram> {
-    return requestOptimized(this.#connection, source, { partitions: 1, sendExecutable: false }, captureCallSite(this.optimized))
+    return requestOptimized(this.#connection, source, { partitions: partitionsOf(source.text), sendExecutable: false }, captureCallSite(this.optimized))
   }
 
   put(array: HostArray): DeviceBuffer {

@@ -1,6 +1,6 @@
 """Everything that touches JAX, jaxlib and XLA.
 
-`DeviceList`, `batched_device_put` and the methods of a loaded executable promise no stability: the versions are pinned in
+`DeviceList`, `batched_device_put`, `GSPMDSharding` and the methods of a loaded executable promise no stability: the versions are pinned in
 requirements.txt, and this file is the only one to change with them.
 """
 import os
@@ -35,10 +35,14 @@ class Program:
     name: str
     output_count: int
     donated: tuple[int, ...]
+    # Of a program for several devices: how arguments and results lie on them, and the whole results' shapes.
+    inputs: tuple = ()
+    outputs: tuple = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 class Device:
-    """The first device of a platform, with what is needed to compile for it and to move arrays. Imports JAX."""
+    """The first device of a platform, with what is needed to compile for it and to move arrays; programs may ask for more of them. Imports JAX."""
 
     def __init__(self, platform: str, devices: int):
         os.environ["JAX_PLATFORMS"] = platform
@@ -64,34 +68,78 @@ class Device:
         self._shaped_array = jax.core.ShapedArray
         self._put = xla_client.batched_device_put
         self._device_list = xla_client.DeviceList((self._device,))
+        self._get_options = get_compile_options
         self._options = get_compile_options(num_replicas=1, num_partitions=1, device_assignment=np.array([[self._device.id]]))
+        # Whether a buffer may lie on several devices: only then is every argument looked at.
+        self._spread = False
         self._np = np
         self.dtypes = _dtypes()
         self.dtype_names = {dtype: name for name, dtype in self.dtypes.items()}
 
-    def compile(self, name: str, text: str, donated: tuple[int, ...]) -> tuple[Program, float]:
+    def compile(self, name: str, text: str, donated: tuple[int, ...], partitions: int = 1, shapes=()) -> tuple[Program, float]:
         """The program and the seconds it took. Syntax and verifier errors come from XLA's own parser."""
+        devices = self._devices(name, partitions)
         start = time.perf_counter()
-        if "@lapack_" in text:
-            # JAX's calls of LAPACK have no functions behind them before this, and jump to address 0.
-            from jaxlib.cpu import _lapack
-
-            _lapack.initialize()
         try:
-            loaded = self._client.compile_and_load(text, self._device_list, self._options)
+            loaded = self._client.compile_and_load(text, self._device_list_of(devices), self._options_for(devices))
         except RuntimeError as error:
             raise RequestError(Failure.of(failure.COMPILE, error)) from error
         seconds = time.perf_counter() - start
         kinds = loaded.get_output_memory_kinds()
-        return Program(loaded, name, len(kinds[0]) if kinds else 0, donated), seconds
+        count = len(kinds[0]) if kinds else 0
+        if partitions <= 1:
+            return Program(loaded, name, count, donated), seconds
+        inputs = self._shardings(loaded.get_parameter_shardings(), devices)
+        outputs = self._shardings(loaded.get_output_shardings(), devices)
+        return Program(loaded, name, count, donated, inputs, outputs, tuple(map(tuple, shapes))), seconds
+
+    def _devices(self, name: str, partitions: int) -> list:
+        if partitions > len(self.all):
+            raise invalid(f"{name} is for {partitions} devices, the platform has {len(self.all)}")
+        return self.all[: max(1, partitions)]
+
+    def _device_list_of(self, devices):
+        return self._device_list if len(devices) == 1 else type(self._device_list)(tuple(devices))
+
+    def _options_for(self, devices):
+        if len(devices) == 1:
+            return self._options
+        assignment = self._np.array([[device.id for device in devices]])
+        options = self._get_options(num_replicas=1, num_partitions=len(devices), device_assignment=assignment)
+        options.executable_build_options.use_spmd_partitioning = True
+        options.executable_build_options.use_shardy_partitioner = True
+        return options
 
     @staticmethod
-    def execute(program: Program, arguments: list) -> list:
+    def _shardings(protos, devices) -> tuple:
+        from jax._src.sharding_impls import GSPMDSharding
+
+        return tuple(GSPMDSharding(tuple(devices), proto) for proto in protos)
+
+    def execute(self, program: Program, arguments: list) -> list:
         """Starts the program; the results may still be under way."""
         try:
+            if program.inputs:
+                return self._execute_spread(program, arguments)
+            if self._spread:
+                arguments = [self._together(array) for array in arguments]
             return [shards[0] for shards in program.loaded.execute_sharded(arguments).disassemble_into_single_device_arrays()]
         except RuntimeError as error:
             raise RequestError(Failure.of(failure.EXECUTION, error)) from error
+
+    def _execute_spread(self, program: Program, arguments: list) -> list:
+        import jax
+
+        self._spread = True
+        placed = [jax.device_put(array, sharding) for array, sharding in zip(arguments, program.inputs, strict=True)]
+        shards = program.loaded.execute_sharded(placed).disassemble_into_single_device_arrays()
+        whole = zip(program.shapes, program.outputs, shards, strict=True)
+        return [jax.make_array_from_single_device_arrays(shape, sharding, arrays) for shape, sharding, arrays in whole]
+
+    def _together(self, array):
+        import jax
+
+        return array if len(array.sharding.device_set) == 1 else jax.device_put(array, self._sharding)
 
     def host_array(self, type_, data):
         """A NumPy array over `data`, the bytes of the wire."""

@@ -148,7 +148,9 @@ class Server:
         return reply
 
     def _compile(self, id, body):
-        program, seconds = self._device.compile(body.name, body.text, tuple(body.donated_arguments))
+        program, seconds = self._device.compile(
+            body.name, body.text, tuple(body.donated_arguments), body.partitions, [output.dims for output in body.outputs]
+        )
         self._executables[body.executable] = program
         reply = Reply(id=id)
         reply.compile.compile_seconds = seconds
@@ -187,7 +189,7 @@ class Server:
         if bool(body.topology) != (compiler is not None):
             raise invalid("a topology belongs to the platform tpu-compiler, and to no other")
         if compiler is None:
-            program, seconds = self._device.compile(body.name, body.text, ())
+            program, seconds = self._device.compile(body.name, body.text, (), body.partitions)
             executable = program.loaded
         else:
             executable, seconds = compiler.compile(body.text, body.topology, list(body.chips_per_host), body.partitions)

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type VectorOptions, openVectors } from '../../src/data/vectors.ts'
+import { HostArray } from '../../src/ir/host-array.ts'
+import type { Tensor } from '../../src/ir/module.ts'
+import { type TensorType, tensorType } from '../../src/ir/types.ts'
+import { type NearestOptions, nearest } from '../../src/knn/nearest.ts'
+import { chooseLowering } from '../../src/knn/plan.ts'
+import { type ShardedOptions, shardedNearest } from '../../src/knn/sharded.ts'
+import type { Neighbours } from '../../src/knn/top-k.ts'
+import { mesh } from '../../src/ops/mesh.ts'
+import { shard } from '../../src/ops/sharding.ts'
+import { compileFor } from '../../src/program/compile-for.ts'
+import { interpretProgram } from '../../src/program/evaluate.ts'
+import { lowerWith } from '../../src/program/lower.ts'
+import type { Program } from '../../src/program/program.ts'
+import type { Session } from '../../src/program/session.ts'
+import { startRunner } from '../../src/program/start.ts'
+import { messageOf } from '../support/message-of.ts'
+
+const memory8 = mesh({ memory: 8 })
+const data2memory4 = mesh({ data: 2, memory: 4 })
+
+let runner: Session
+beforeAll(async () => {
+  runner = await startRunner({ devices: 8 })
+})
+afterAll(() => runner.close())
+
+const vectors = async (reference: string, options?: VectorOptions): Promise<HostArray> => {
+  const source = await openVectors(reference, options)
+  return source.read(0, source.rows)
+}
+
+type Search = Program<[queries: Tensor, database: Tensor], Neighbours>
+
+/** A search over a mesh, and the same on one device. */
+function programs(types: readonly [TensorType, TensorType], { mesh: devices, axis, batchAxis, ...options }: ShardedOptions, target?: 'tpu'): { sharded: Search; whole: Search } {
+  const over = (queries: Tensor, database: Tensor) => {
+    const rows = shard(database, ...database.shape.map((_, i) => (i === database.rank - 2 ? axis : i === 0 && database.rank > 2 ? batchAxis ?? null : null)))
+    return shardedNearest(batchAxis ? shard(queries, batchAxis) : queries, rows, { mesh: devices, axis, batchAxis, ...options })
+  }
+  return {
+    sharded: lowerWith({ name: 'sharded', mesh: devices, target }, over, ...types),
+    whole: lowerWith({ name: 'whole' }, (queries: Tensor, database: Tensor) => nearest(queries, database, options as NearestOptions), ...types),
+  }
+}
+
+const cases: readonly (readonly [string, readonly number[], readonly number[], ShardedOptions])[] = [
+  ['eight devices', [5, 8], [128, 8], { mesh: memory8, axis: 'memory', k: 7 }],
+  ['l2', [5, 8], [128, 8], { mesh: memory8, axis: 'memory', k: 7, distance: 'l2' }],
+  ['more neighbours than a device has rows', [3, 4], [64, 4], { mesh: memory8, axis: 'memory', k: 20, distance: 'cosine' }],
+  ['queries over another axis', [6, 8], [64, 8], { mesh: data2memory4, axis: 'memory', batchAxis: 'data', k: 5 }],
+  ['a database per slot', [4, 3, 8], [4, 32, 8], { mesh: data2memory4, axis: 'memory', batchAxis: 'data', k: 5 }],
+  ['as many rows as are there, some devices with none', [4, 8], [64, 8], { mesh: memory8, axis: 'memory', k: 12, valid: 19 }],
+  ['fewer rows than neighbours', [4, 8], [64, 8], { mesh: memory8, axis: 'memory', k: 12, valid: 5 }],
+]
+
+describe('shardedNearest', () => {
+  it.each(cases)('finds on virtual devices what one device finds, in XLA and in the interpreter: %s', async (_what, queryShape, rowShape, options) => {
+    const flat = async (shape: readonly number[], part: 'queries' | 'database') => {
+      const { data } = await vectors(`gaussian:${shape.slice(0, -1).reduce((a, b) => a * b)}x${shape.at(-1)}`, { part })
+      return new HostArray(tensorType('f32', shape), data)
+    }
+    const inputs = [await flat(queryShape, 'queries'), await flat(rowShape, 'database')] as const
+    const { sharded, whole } = programs([inputs[0].type, inputs[1].type], options)
+    const expected = interpretProgram(whole, ...inputs)
+    const interpreted = interpretProgram(sharded, ...inputs)
+    expect(interpreted.indices).toEqual(expected.indices)
+    expect(interpreted.values).toEqual(expected.values)
+    const executable = await runner.compile(sharded)
+    for (let round = 0; round < 2; round++) {
+      const found = await executable.run(...inputs)
+      expect(found.indices).toEqual(expected.indices)
+      found.values.data.forEach((value, i) => {
+        const wanted = expected.values.data[i] as number
+        if (Number.isFinite(wanted)) expect(Math.abs((value as number) - wanted)).toBeLessThan(1e-4)
+        else expect(value).toBe(wanted)
+      })
+    }
+    await executable.release()
+  })
+
+  it('takes masks in parts as the rows are', async () => {
+    const [queries, database] = [await vectors('gaussian:4x8', { part: 'queries' }), await vectors('gaussian:64x8')]
+    const mask = HostArray.of('bool', [64], Array.from({ length: 64 }, (_, i) => i % 3 === 0))
+    const build = (search: typeof nearest) => (q: Tensor, rows: Tensor, valid: Tensor) => search(q, rows, { k: 6, valid })
+    const types = [queries.type, database.type, mask.type] as const
+    const sharded = lowerWith({ mesh: memory8 }, build((q, rows, options) => shardedNearest(q, rows, { ...options, rowOrder: undefined, mesh: memory8, axis: 'memory' })), ...types)
+    const expected = interpretProgram(lowerWith({}, build(nearest), ...types), queries, database, mask)
+    expect(interpretProgram(sharded, queries, database, mask)).toEqual(expected)
+    const executable = await runner.compile(sharded)
+    expect((await executable.run(queries, database, mask)).indices).toEqual(expected.indices)
+  })
+
+  it('reaches the recall of the whole with the bins of the whole', async () => {
+    const [queries, database] = [await vectors('gaussian:50x16', { part: 'queries' }), await vectors('gaussian:8192x16')]
+    const options: ShardedOptions = { mesh: memory8, axis: 'memory', k: 10, recallTarget: 0.9, lowering: 'packed' }
+    const { sharded, whole } = programs([queries.type, database.type], { ...options, rescore: true })
+    const plan = chooseLowering({ size: 1024, shards: 8, k: 10, recallTarget: 0.9, lowering: 'packed' })
+    expect(plan).toMatchObject({ bins: 128, perBin: 1 })
+    expect(plan.expectedRecall).toBeGreaterThan(0.98)
+    const exact = interpretProgram(lowerWith({}, (q: Tensor, rows: Tensor) => nearest(q, rows, { k: 10, lowering: 'exact' }), queries.type, database.type), queries, database)
+    const recall = (found: HostArray): number => {
+      const rows = (array: HostArray, query: number) => array.data.slice(query * 10, query * 10 + 10) as Int32Array
+      return Array.from({ length: 50 }, (_, query) => rows(found, query).filter((row) => rows(exact.indices, query).includes(row)).length).reduce((a, b) => a + b) / 500
+    }
+    expect(recall(interpretProgram(whole, queries, database).indices)).toBeGreaterThanOrEqual(0.9)
+    expect(recall((await (await runner.compile(sharded)).run(queries, database)).indices)).toBeGreaterThanOrEqual(0.95)
+  })
+
+  it('gathers twice and does nothing else between devices, on CPUs and on TPUs', async () => {
+    const types = [tensorType('f32', [256, 128]), tensorType('f32', [65536, 128])] as const
+    const options: ShardedOptions = { mesh: mesh({ memory: 4 }), axis: 'memory', k: 32 }
+    for (const [target, program] of [['cpu', programs(types, options).sharded], ['tpu:v5e:2x2', programs(types, options, 'tpu').sharded]] as const) {
+      const { hlo } = await compileFor(program, target)
+      const found = [...hlo.matchAll(/ = [^=]*? (all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)(-start)?\(/g)].map(([, name]) => name)
+      expect(found.length, target).toBeGreaterThan(0)
+      expect(found.length, target).toBeLessThanOrEqual(2)
+      expect(new Set(found), target).toEqual(new Set(['all-gather']))
+    }
+  })
+
+  it.each([
+    [[100, 4], { mesh: memory8, axis: 'memory', k: 3 }, "shardedNearest: 8 devices ('memory') cannot share the 100 rows of f32[100,4] evenly: fill them up to a multiple, and say with `valid` which there are"],
+    [[64, 4], { mesh: memory8, axis: 'rows', k: 3 }, `the mesh <["memory"=8]> has no axis 'rows'`],
+    [[64, 4], { mesh: memory8, axis: 'memory', k: 65 }, 'nearest: k is 65, but the database f32[8,4] has 8 rows in each of 8 shards'],
+    [[64, 4], { mesh: data2memory4, axis: 'memory', batchAxis: 'data', k: 3 }, "dimension 0 of f32[3,4] cannot be split evenly over 2 devices ('data'): fill it up to a multiple"],
+  ] as const)('refuses a database %j with %j', (shape, options, message) => {
+    const build = () => lowerWith({}, (q: Tensor, rows: Tensor) => shardedNearest(q, rows, options), tensorType('f32', [3, 4]), tensorType('f32', shape))
+    expect(messageOf(build)).toBe(message)
+  })
+
+  it('says how many devices the runner lacks', async () => {
+    const { sharded } = programs([tensorType('f32', [2, 4]), tensorType('f32', [32, 4])], { mesh: mesh({ memory: 16 }), axis: 'memory', k: 2 })
+    await expect(runner.compile(sharded)).rejects.toThrow('sharded is for 16 devices, this runner has 8: start it with devices: 16')
+  })
+})
