@@ -71,7 +71,7 @@ export class TpuCompilerDiedError extends RunnerError {
   readonly lastLines: readonly string[]
   constructor(program: string, topology: string, died: RunnerDiedError, callSite?: Location) {
     const how = died.signal !== undefined ? `by ${died.signal}` : `with exit code ${died.exitCode ?? 'unknown'}`
-    super(`cannot compile ${program} for ${topology}: the compiler ended its process (${how})${quoteLines(died.lastLines)}`, {
+    super(`cannot compile ${program} for ${topology}: the compiler ended its process (${how})${quoteLines(telling(died.lastLines))}`, {
       code: 'TPU_COMPILER_DIED',
       callSite,
       cause: died,
@@ -147,6 +147,12 @@ export class RunnerInternalError extends RunnerError {
   constructor(message: string, callSite?: Location) {
     super(`fault in the runner: ${message}`, { code: 'RUNNER_INTERNAL', callSite })
   }
+}
+
+/** What XLA and libtpu say before an abort, without the addresses and the notes about how the crash was handled. */
+const telling = (lines: readonly string[]): string[] => {
+  const said = lines.filter((line) => !/^\s+@\s|^https?:|^\*\*\* |^E\d{4} .*\] RAW: |^PC: /.test(line))
+  return said.filter((line, i) => said.indexOf(line) === i)
 }
 
 /** XLA's status where it says something. */
