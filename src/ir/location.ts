@@ -65,7 +65,7 @@ export class Location {
 }
 
 /** Rooms of the compiler itself: their frames never are "the user's line". Models and layers are written in the DSL, so they may be. */
-const compilerRooms = new Set(['ir', 'trace', 'ops', 'lib', 'autodiff', 'program', 'text', 'verify', 'interpret', 'knn', 'index'])
+const compilerRooms = new Set(['ir', 'trace', 'ops', 'lib', 'autodiff', 'program', 'text', 'verify', 'interpret', 'knn', 'vitest', 'index'])
 const here = import.meta.url.replace(/ir\/location\.[jt]s.*$/, '')
 const herePath = here.replace(/^file:\/\//, '')
 
