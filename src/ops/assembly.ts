@@ -129,12 +129,18 @@ export const resultType: Piece = {
   },
 }
 
+/** An integer that a JavaScript number holds exactly: axes, places and sizes are. */
+export function parseSmallInteger(parser: AssemblyParser, message?: string): number {
+  const value = Number(parser.integer(message))
+  return Number.isSafeInteger(value) ? value : parser.fail('an axis, a place or a size cannot be as large as this')
+}
+
 /** `[1, 2]` as the text has it, without a name. */
 export function parseIntegerList(parser: AssemblyParser): number[] {
   const list: number[] = []
   parser.expect('[')
   if (parser.accept(']')) return list
-  do list.push(Number(parser.integer(`expected integer value, or expected ']' to end the list`)))
+  do list.push(parseSmallInteger(parser, `expected integer value, or expected ']' to end the list`))
   while (parser.accept(','))
   parser.expect(']')
   return list

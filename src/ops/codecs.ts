@@ -12,10 +12,14 @@ import { elementCount } from '../ir/types.ts'
 /** The attribute may be absent, which stands for `absent` if that is given. */
 export const optional = <T>(codec: AttributeCodec<T>, absent?: T): OptionalCodec<T> => ({ ...codec, optional: true, ...(absent !== undefined && { absent }) })
 
+/** Undefined for an integer that a JavaScript number does not hold exactly. */
+const exact = (value: number): number | undefined => (Number.isSafeInteger(value) ? value : undefined)
+const allExact = (values: number[] | undefined): number[] | undefined => (values?.every(Number.isSafeInteger) ? values : undefined)
+
 const integerCodec = (type: string): AttributeCodec<number> => ({
   expected: `a ${type} integer`,
   print: (value) => `${value} : ${type}`,
-  parse: (attribute) => (attribute.kind === 'integer' ? Number(attribute.value) : undefined),
+  parse: (attribute) => (attribute.kind === 'integer' ? exact(Number(attribute.value)) : undefined),
 })
 export const i64 = integerCodec('i64')
 export const i32 = integerCodec('i32')
@@ -64,7 +68,7 @@ export const string: AttributeCodec<string> = {
 /** Elements of a constant that an attribute lists; undefined if the type claims more than any list has. */
 function numbers(value: DenseElements): number[] | undefined {
   if (value.type.shape.some((size) => size > longestList) || elementCount(value.type.shape) > longestList) return undefined
-  return Array.from(value.toArray().data as ArrayLike<number | bigint>, Number)
+  return allExact(Array.from(value.toArray().data as ArrayLike<number | bigint>, Number))
 }
 const longestList = 1_000_000
 
@@ -73,7 +77,7 @@ export const i64Array: AttributeCodec<readonly number[]> = {
   expected: 'an array of i64',
   print: (value) => (value.length ? `array<i64: ${value.join(', ')}>` : 'array<i64>'),
   parse: (attribute) =>
-    attribute.kind === 'denseArray' ? (attribute.elementType === 'i64' ? attribute.elements.map(Number) : undefined)
+    attribute.kind === 'denseArray' ? (attribute.elementType === 'i64' ? allExact(attribute.elements.map(Number)) : undefined)
       : attribute.kind === 'dense' ? numbers(attribute.value)
       : undefined,
 }

@@ -4,7 +4,7 @@ import { Tensor } from '../ir/module.ts'
 import { DYNAMIC, isTensorType, shortType, tensorType } from '../ir/types.ts'
 import { copyStrided, rowMajorStrides } from '../host/strided.ts'
 import { emit } from '../trace/emit.ts'
-import { type Piece, attributeDictionary, form, functional, integerList, integerListAttribute, operandList } from './assembly.ts'
+import { type Piece, attributeDictionary, form, functional, integerList, integerListAttribute, operandList, parseSmallInteger } from './assembly.ts'
 import { resolveAxis } from './axes.ts'
 import * as codec from './codecs.ts'
 import { fill, zeros } from './constant.ts'
@@ -24,10 +24,10 @@ const ranges: Piece = {
     parser.expect('[')
     if (!parser.accept(']')) {
       do {
-        starts.push(Number(parser.integer()))
+        starts.push(parseSmallInteger(parser))
         parser.expect(':')
-        limits.push(Number(parser.integer()))
-        strides.push(parser.accept(':') ? Number(parser.integer()) : 1)
+        limits.push(parseSmallInteger(parser))
+        strides.push(parser.accept(':') ? parseSmallInteger(parser) : 1)
       } while (parser.accept(','))
       parser.expect(']')
     }

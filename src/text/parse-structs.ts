@@ -79,8 +79,8 @@ export abstract class StructParser extends LocationParser {
       seen.add(name)
       this.advance()
       this.expect('=')
-      if (form.lists.includes(name)) this.list('[', ']', () => this.integer())
-      else this.integer()
+      if (form.lists.includes(name)) this.list('[', ']', () => this.smallInteger('an axis'))
+      else this.smallInteger('an axis')
       if (!this.accept(',') && !this.peek('>')) this.error(`expected '>'`, failed())
     }
     this.expect('>')
