@@ -3,6 +3,8 @@ import type { Program } from '../program/program.ts'
 import type { NamedText } from '../runner/optimized.ts'
 
 export interface CompileForFlags {
+  /** What the user named. */
+  readonly title: string
   readonly target: string
   /** Where the optimised program and the executable shall be written. */
   readonly hlo?: string
@@ -22,7 +24,7 @@ export async function compileForCommand(source: Program<any, any> | NamedText, f
     if (flags.hlo !== undefined) await writeWhole(flags.hlo, new TextEncoder().encode(compiled.hlo))
     if (flags.executable !== undefined && compiled.serialized) await writeWhole(flags.executable, compiled.serialized)
     const { compiledJson, compiledText } = await import('./compiled-report.ts')
-    process.stdout.write(flags.json ? `${JSON.stringify(compiledJson(compiled))}\n` : compiledText(source.name, compiled, flags.ops))
+    process.stdout.write(flags.json ? `${JSON.stringify(compiledJson(compiled))}\n` : compiledText(flags.title, compiled, flags.ops))
   })
 }
 
@@ -32,7 +34,7 @@ async function withProgress(source: Program<any, any> | NamedText, flags: Compil
   targetTopology(flags.target)
   const progress = new ProgressLine()
   const begin = performance.now()
-  const timer = setInterval(() => progress.show(`compiling ${source.name} for ${flags.target}: ${Math.round((performance.now() - begin) / 1000)} s`), 1000)
+  const timer = setInterval(() => progress.show(`compiling ${flags.title} for ${flags.target}: ${Math.round((performance.now() - begin) / 1000)} s`), 1000)
   try {
     return await compileFor(source, flags.target, { signal, executable: flags.executable !== undefined })
   } finally {

@@ -118,8 +118,8 @@ class Walk {
     return {
       name: op.name,
       opcode: op.opcode,
-      scope: op.scope ?? inside?.root.scope ?? inside?.ops.findLast(({ scope }) => scope !== undefined)?.scope ?? '',
-      source: op.source ?? inside?.root.source,
+      scope: op.scope ?? inside?.root.scope ?? members.findLast(({ scope }) => scope !== undefined)?.scope ?? '',
+      source: op.source ?? inside?.root.source ?? members.findLast(({ source }) => source !== undefined)?.source,
       times,
       seconds: movesMeanwhile ? computeSeconds : Math.max(computeSeconds, hbmBytes / this.#speed.hbmBytesPerSecond),
       computeSeconds,
