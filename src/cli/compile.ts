@@ -43,7 +43,8 @@ export const command = (): Command =>
       await checkCombination(reference, options)
       if (options.target !== undefined) {
         const { compileForCommand } = await import('./compile-for.ts')
-        await compileForCommand(await sourceFor(reference, options, options.target), { ...options, target: options.target, title: isStableHlo(reference) ? reference : `${reference} ${options.entry}` })
+        const { isFileReference } = await import('./model-reference.ts')
+        await compileForCommand(await sourceFor(reference, options, options.target), { ...options, target: options.target, title: isStableHlo(reference) || isFileReference(reference) ? reference : `${reference} ${options.entry}` })
         return
       }
       const { program, parameters } = await lowerReference(reference, options)

@@ -6,6 +6,7 @@ import { type SearchFinding, findSearches } from '../xla/search.ts'
 const gigabytes = (bytes: number): string =>
   bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 const time = (seconds: number): string => (seconds < 1e-3 ? `${(seconds * 1e6).toFixed(1)} us` : seconds < 1 ? `${(seconds * 1e3).toFixed(2)} ms` : `${seconds.toFixed(2)} s`)
+const count = (value: number): string => (value < 1e6 ? `${value}` : value < 1e9 ? `${(value / 1e6).toFixed(1)} million` : `${(value / 1e9).toFixed(1)} billion`)
 const percent = (part: number, whole: number): string => (whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`)
 
 /** Ops of one scope, the slowest first. */
@@ -60,7 +61,7 @@ export function compiledText(name: string, compiled: CompiledFor, shown: number)
     const fits = topology && (memory.peak <= memory.hbm ? `: it fits (${percent(memory.peak, memory.hbm)})` : ': it does not fit')
     lines.push(line('memory', topology ? `at most ${gigabytes(memory.peak)} of ${gigabytes(memory.hbm)} of HBM${fits}` : parts), ...(topology ? [line('', parts)] : []))
   }
-  if (flops !== undefined && flops >= 0) lines.push(line('flops', `${(flops / 1e9).toFixed(2)} G`))
+  if (flops !== undefined && flops >= 0) lines.push(line('flops', count(flops)))
   if (estimate && topology) {
     const used = flops !== undefined && flops > 0 && estimate.seconds > 0 ? `, ${percent(flops / estimate.seconds, topology.device.peakFlops)} of the device's peak` : ''
     lines.push(

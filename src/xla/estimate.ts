@@ -47,9 +47,8 @@ export interface TimeEstimate {
   readonly unknownLoops: number
 }
 
-export const bundleMethod =
-  'for each op the longer of its instruction bundles times their loops at the clock of the chip and its HBM bytes at full bandwidth, summed; ' +
-  'the whole at least all HBM bytes at full bandwidth'
+/** `TimeEstimate.method` of what is estimated here. */
+export const bundleMethod = 'of each op the longer of its instruction bundles, times their loops, and its bytes at full HBM bandwidth; summed'
 
 /** Ops that cost nothing: names for what is there. */
 const free: ReadonlySet<string> = new Set(['parameter', 'constant', 'get-tuple-element', 'tuple', 'bitcast', 'after-all', 'partition-id', 'replica-id'])
