@@ -51,8 +51,8 @@ const mostPackedBits = 10
 const spare = 0.1
 
 /**
- * The lowering of a search, and its bins. Exact unless the target is a TPU; there the best two of each bin, for as many bins as reach the
- * recall target. Throws `InputError` for a recall outside (0, 1], and a k that is not an integer from 1 to `size`.
+ * The lowering of a search, and its bins. Exact unless the target is a TPU; there the best two of each bin, or the best one if that does, for as
+ * many bins as reach the recall target. Throws `InputError` for a recall outside (0, 1], and a k that is not an integer from 1 to `size`.
  */
 export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering, shards = 1 }: SearchSize): SearchPlan {
   needCount('size', size, 1)
@@ -70,11 +70,13 @@ export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering,
   }
   if (!lowering && target !== 'tpu') return exact(`exact: ${target === undefined ? 'no target is named' : `the target is ${target}`}, where all scores and a top-k cost least`)
   if (recallTarget === 1) return exact('exact: the recall target is 1')
-  const perBin = (lowering ?? 'packed-2') === 'packed-2' ? 2 : 1
-  const found = enoughBins(size, k, recallTarget, { perBin, packed: lowering !== 'partial-reduce', shards })
+  // Two of each bin save survivors, but not where one of each already leaves no more than a row of lanes.
+  const one = lowering ? undefined : enoughBins(size, k, recallTarget, { perBin: 1, packed: true, shards })
+  const chosen = lowering ?? (one?.bins === lanes ? 'packed' : 'packed-2')
+  const perBin = chosen === 'packed-2' ? 2 : 1
+  const found = enoughBins(size, k, recallTarget, { perBin, packed: chosen !== 'partial-reduce', shards })
   if (!found) return exact(`exact: ${size} entries are too few to reduce for ${k} of them at a recall of ${recallTarget}`)
   const { bins, recall } = found
-  const chosen = lowering ?? 'packed-2'
   const best = perBin === 2 ? 'the best two' : 'the best'
   const where = shards === 1 ? '' : ` of each of ${shards} shards`
   return { lowering: chosen, bins, perBin, expectedRecall: recall, reason: `${asked ?? `${chosen}: the target is tpu`}; ${best} of each of ${bins} bins${where} reach recall ${recall.toFixed(4)} for the ${recallTarget} wanted` }
