@@ -28,7 +28,9 @@ export const command = (): Command =>
       const { source, paths } = await loadSource(reference)
       const inputs = await loadInputs(source, paths, options)
       const { startSession } = await import('../program/start.ts')
-      const session = await startSession(options.backend)
+      const { partitionsOf } = await import('../runner/partitions.ts')
+      const devices = partitionsOf(source.text)
+      const session = await startSession(options.backend, devices > 1 ? { devices } : {})
       try {
         const compiled = await session.backend.compile(source)
         const results = await Promise.all(compiled.execute(inputs).map((buffer) => buffer.read()))

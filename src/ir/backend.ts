@@ -12,7 +12,7 @@ export interface Backend {
   compile(source: ProgramSource, options?: CompileOptions): Promise<Compiled>
   /** Copies a host array to the device; the buffer can be used at once, before the copy has ended. */
   put(array: HostArray): DeviceBuffer
-  /** The devices it found; a program runs on the first. */
+  /** The devices it found; a program runs on the first, or on as many of the first as it is for. */
   readonly devices?: readonly { readonly id: number; readonly kind: string; readonly description: string }[]
   /** Of what it is made of: `jax`, `python`. */
   readonly versions?: Readonly<Record<string, string>>

@@ -158,6 +158,17 @@ describe('engram knn bench', () => {
     for (const { measured } of report.lowerings) expect(measured.microsecondsPerQuery).toBeGreaterThan(0)
   })
 
+  it('estimates for a TPU that is not there', async () => {
+    const { status, stdout } = await run('bench', 'gaussian:2048x16', '-k', '10', '--lowering', 'packed-2', 'custom-call', '--rounds', '1', '--estimate', 'tpu:v5e:2x2', '--json')
+    expect(status).toBe(0)
+    const { lowerings } = JSON.parse(stdout) as { lowerings: { lowering: string; measured?: object; estimate: { target: string; microseconds: number; method: string } }[] }
+    expect(lowerings.map(({ lowering, measured }) => [lowering, measured !== undefined])).toEqual([['exact', true], ['packed-2', true], ['custom-call', false]])
+    for (const { estimate } of lowerings) expect(estimate).toMatchObject({ target: 'tpu:v5e:2x2', method: expect.stringContaining('bundles') as string })
+    const [exact, packed] = lowerings.map(({ estimate }) => estimate.microseconds)
+    expect(packed).toBeGreaterThan(0)
+    expect(packed).toBeLessThan(exact)
+  })
+
   it('measures against true neighbours that a file gives, and prints a table', async () => {
     await writeFile(join(cwd, 'truth.ivecs'), Buffer.from(Int32Array.of(2, 3, 2, 2, 0, 2, 2, 1, 3).buffer))
     const { status, stdout } = await run('bench', 'corners.npy', '--queries', 'near.npy', '--truth', 'truth.ivecs', '-k', '2', '--lowering', 'exact', '--rounds', '1', '--backend', 'interpreter')
