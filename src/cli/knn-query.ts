@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { type FileWriter, writeFileAtomic } from '../data/atomic-file.ts'
 import { writeVecsRows } from '../data/fvecs.ts'
@@ -58,7 +59,8 @@ export const query = (indexPath: string, reference: string, options: QueryFlags)
               signal.throwIfAborted()
               const found = await searcher.search(await readFiniteRows(queries, first, Math.min(search.batch, queries.rows - first)))
               for (const sink of sinks) await sink(found, first)
-              if (!rowsFile && !options.json) process.stdout.write(lines(found, first))
+              // A slow reader is waited for, so that the lines do not pile up here.
+              if (!rowsFile && !options.json && !process.stdout.write(lines(found, first))) await once(process.stdout, 'drain', { signal })
               progress.show(`${first + found.count}/${queries.rows} queries`)
             }
             progress.end()
@@ -88,7 +90,12 @@ function fileKind(path: string | undefined, endings: readonly string[], dtype: s
 }
 
 /** Runs `body` with a sink into a file that appears when `body` has succeeded; without a file, with none. */
-async function writing(file: OutputFile | undefined, type: HostArray['type'], of: (found: Found) => Int32Array | Float32Array, body: (sink?: Sink) => Promise<void>): Promise<void> {
+async function writing(
+  file: OutputFile | undefined,
+  type: HostArray['type'],
+  of: (found: Found) => Int32Array | Float32Array,
+  body: (sink?: Sink) => Promise<void>,
+): Promise<void> {
   if (!file) return body()
   await writeFileAtomic(file.path, async (writer: FileWriter) => {
     if (file.ending === '.npy') await writer.write(npyHeader(type))

@@ -35,7 +35,11 @@ export function shardedNearest(queries: Tensor, database: Tensor, { mesh, axis, 
   if (database.rank < 2) failIn('shardedNearest', `a database has rows of numbers, [..., n, d]: ${shortType(database.type)}`)
   const [shards, size] = [mesh.size(axis), database.shape.at(-2)!]
   if (size === 0 || size % shards !== 0)
-    throw new InputError(`shardedNearest: ${shards} devices ('${axis}') cannot share the ${size} rows of ${shortType(database.type)} evenly: fill them up to a multiple, and say with \`valid\` which there are`, 'MESH')
+    throw new InputError(
+      `shardedNearest: ${shards} devices ('${axis}') cannot share the ${size} rows of ${shortType(database.type)} evenly: ` +
+        'fill them up to a multiple, and say with `valid` which there are',
+      'MESH',
+    )
   const given = typeof valid === 'object' ? [valid] : []
   const placements = [
     placement(queries, batchAxis),

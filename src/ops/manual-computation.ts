@@ -169,7 +169,11 @@ export interface ManualOptions {
  * Runs `body` on every device of a mesh, on the device's own parts of the inputs: `manualComputation({ mesh, in: [['data', null]], out: [['data', null]] }, [x],
  * (part) => [...])`. Collective ops (`allGather`, `allReduce`) with `mesh.groups(axis)` join what the devices have. Throws `OpError`, `InputError`.
  */
-export function manualComputation({ mesh, in: ins, out: outs, axes }: ManualOptions, inputs: readonly Tensor[], body: (...parts: Tensor[]) => readonly Tensor[]): Tensor[] {
+export function manualComputation(
+  { mesh, in: ins, out: outs, axes }: ManualOptions,
+  inputs: readonly Tensor[],
+  body: (...parts: Tensor[]) => readonly Tensor[],
+): Tensor[] {
   const symbol = declareMesh(mesh)
   const manual = axes ?? mesh.axes.map(({ name }) => name)
   const fail = (detail: string): never => {

@@ -30,7 +30,8 @@ const partBytes = 4 << 20
  */
 export async function buildIndex(source: VectorSource, { distance, dtype = 'f32', shuffleSeed = 0, onProgress, signal }: BuildOptions): Promise<VectorIndex> {
   const { rows, size } = source
-  const sourceRows = shuffleSeed === null ? undefined : new SeededRandom('index order', shuffleSeed, rows).shuffle(Int32Array.from({ length: rows }, (_, row) => row))
+  const inOrder = Int32Array.from({ length: rows }, (_, row) => row)
+  const sourceRows = shuffleSeed === null ? undefined : new SeededRandom('index order', shuffleSeed, rows).shuffle(inOrder)
   const placeOf = sourceRows && inverse(sourceRows)
   const values = allocateRows(source)
   const step = Math.max(1, Math.floor(partBytes / (4 * size)))
@@ -98,6 +99,10 @@ function checkSquares(vectors: HostArray, name: string, sourceRows: Int32Array |
     let sum = 0
     for (let i = row * size; i < (row + 1) * size; i++) sum += values[i] * values[i]
     if (!Number.isFinite(Math.fround(sum)))
-      throw new DataError(`${name}: row ${sourceRows?.[row] ?? row} has a squared length of ${sum.toExponential(2)}, too large for f32; scale the vectors for l2`, 'VECTORS_VALUE', { path: name })
+      throw new DataError(
+        `${name}: row ${sourceRows?.[row] ?? row} has a squared length of ${sum.toExponential(2)}, too large for f32; scale the vectors for l2`,
+        'VECTORS_VALUE',
+        { path: name },
+      )
   }
 }

@@ -27,7 +27,12 @@ export interface MeasureOptions {
 }
 
 /** Searches for all queries of a sample once to see what is found, and again for the time. Throws `EngramError`. */
-export async function measureSearch(loaded: LoadedIndex, options: SearchOptions, sample: SearchSample, { rounds, onProgress, signal }: MeasureOptions): Promise<Measured> {
+export async function measureSearch(
+  loaded: LoadedIndex,
+  options: SearchOptions,
+  sample: SearchSample,
+  { rounds, onProgress, signal }: MeasureOptions,
+): Promise<Measured> {
   const searcher = await loaded.searcher(options)
   try {
     let done = 0
@@ -51,7 +56,12 @@ export async function measureSearch(loaded: LoadedIndex, options: SearchOptions,
 }
 
 /** All neighbours, and milliseconds for a query of each batch. */
-async function searchAll(searcher: Searcher, { count, queries }: SearchSample, size: number, step: (count: number) => void): Promise<{ found: Found; times: number[] }> {
+async function searchAll(
+  searcher: Searcher,
+  { count, queries }: SearchSample,
+  size: number,
+  step: (count: number) => void,
+): Promise<{ found: Found; times: number[] }> {
   const { batch, k } = searcher.options
   const found = { count, k, values: new Float32Array(count * k), indices: new Int32Array(count * k) }
   const times: number[] = []

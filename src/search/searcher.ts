@@ -49,7 +49,8 @@ export function searchProgram(index: IndexFacts, { k, recallTarget, lowering, ba
     rescore,
   }
   const { rows, size, dtype } = index
-  return lowerWith({ name: 'search', target }, (queries: Tensor, vectors: Tensor) => nearest(queries, vectors, options), tensorType(dtype, [batch, size]), tensorType(dtype, [rows, size]))
+  const search = (queries: Tensor, vectors: Tensor): Neighbours => nearest(queries, vectors, options)
+  return lowerWith({ name: 'search', target }, search, tensorType(dtype, [batch, size]), tensorType(dtype, [rows, size]))
 }
 
 /** How the search of an index is carried out on a target. Throws `EngramError` for a k or a recall that cannot be. */
