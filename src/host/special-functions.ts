@@ -59,7 +59,7 @@ export function erfInv(x: number): number {
   if (x === 0) return x
   const size = Math.abs(x)
   let y = erfInvStart(size)
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 4; i++) {
     const error = y > 0.5 ? 1 - size - erfc(y) : erf(y) - size
     const step = error / (twoOverRootPi * gaussian(y))
     y -= step / (1 + y * step)
@@ -74,6 +74,11 @@ const giles = {
 
 function erfInvStart(x: number): number {
   const w = -Math.log((1 - x) * (1 + x))
+  if (w > 16) {
+    // Beyond what the polynomials were made for: the first terms of the asymptotic expansion. Source: DLMF 7.17.6.
+    const size = Math.log(2 / Math.PI) - 2 * Math.log(1 - x)
+    return Math.sqrt((size - Math.log(size)) / 2)
+  }
   const t = w < 5 ? w - 2.5 : Math.sqrt(w) - 3
   let sum = 0
   for (const c of w < 5 ? giles.near : giles.far) sum = sum * t + c
@@ -179,7 +184,9 @@ export function zeta(x: number, q: number): number {
   // Source: DLMF 25.11.28, the Euler-Maclaurin formula from the first term that is large enough.
   let sum = 0
   let a = q
-  while (a < 12) {
+  // The formula's terms fall fast only where `a` is larger than the exponent; below, the sum's own do.
+  const enough = Math.max(12, 1.5 * x)
+  while (a < enough) {
     const term = a ** -x
     sum += term
     a++
