@@ -80,6 +80,11 @@ class Device:
         """The program and the seconds it took. Syntax and verifier errors come from XLA's own parser."""
         devices = self._devices(name, partitions)
         start = time.perf_counter()
+        if "@lapack_" in text:
+            # JAX's calls of LAPACK have no functions behind them before this, and jump to address 0.
+            from jaxlib.cpu import _lapack
+
+            _lapack.initialize()
         try:
             loaded = self._client.compile_and_load(text, self._device_list_of(devices), self._options_for(devices))
         except RuntimeError as error:
