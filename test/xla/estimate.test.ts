@@ -33,7 +33,7 @@ describe('parseHlo', () => {
           "fusion",
           "q d",
           "layer1/nearest[xla]",
-          "/home/someone/model.ts:37:49",
+          "src/model.ts:37:49",
         ],
         [
           "sort.1",
@@ -98,7 +98,7 @@ describe('estimateTime', () => {
     ])
     expect(whole).toMatchObject({ hbmBytes: fusion + sort + slice, computeSeconds: 5.01e-4, unknownLoops: 3 })
     expect(whole.seconds).toBeCloseTo(5e-4 + sort / 1e9, 12)
-    expect(ops[0]).toMatchObject({ opcode: 'fusion', scope: 'layer1/nearest[xla]', source: '/home/someone/model.ts:37:49', customCall: 'PartialReduce', fused: ['convolution', 'custom-call'], bundles: 'own', times: 1 })
+    expect(ops[0]).toMatchObject({ opcode: 'fusion', scope: 'layer1/nearest[xla]', source: 'src/model.ts:37:49', customCall: 'PartialReduce', fused: ['convolution', 'custom-call'], bundles: 'own', times: 1 })
   })
 
   it('is at least the time of all bytes', () => {

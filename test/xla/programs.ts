@@ -5,7 +5,7 @@ export const fusedSearch = `HloModule search, is_scheduled=true, entry_computati
 
 FileNames
 1 "-"
-2 "/home/someone/model.ts"
+2 "src/model.ts"
 
 FunctionNames
 1 "layer1/nearest[xla]"
