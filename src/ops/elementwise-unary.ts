@@ -147,12 +147,13 @@ export const logisticOp = unaryOp('logistic', {
   scalars: {
     float: (x) => 1 / (1 + scalar.exp(-x)),
     complex: (re, im, out) => {
-      complexExp(-re, -im, out)
-      const c = 1 + out[0]
-      const modulus = c * c + out[1] * out[1]
-      const im1 = out[1]
-      out[0] = c / modulus
-      out[1] = -im1 / modulus
+      // Of e^z and e^-z the one that cannot overflow.
+      const left = re < 0
+      complexExp(left ? re : -re, left ? im : -im, out)
+      const [a, b] = [out[0], out[1]]
+      const modulus = (1 + a) * (1 + a) + b * b
+      out[0] = left ? (a * (1 + a) + b * b) / modulus : (1 + a) / modulus
+      out[1] = (left ? b : -b) / modulus
     },
   },
   vjp: ({ results: [y], cotangents: [d] }) => [d && multiply(d, multiply(y, subtract(1, y)))],
