@@ -101,12 +101,12 @@ interface Search {
   readonly limit: Tensor | undefined
 }
 
-/** The layout that a plan takes the rows in. The custom call makes bins itself, but of rows that may have to be rotated. */
+/** The layout that a plan takes the rows in. The custom call makes bins itself, of any number, but of rows that may have to be stirred. */
 function layoutOf({ lowering, bins }: SearchPlan, size: number, rowOrder: RowOrder): RowLayout {
   const reduces = lowering !== 'exact'
-  const rotated = reduces && rowOrder === 'any'
+  const stirred = reduces && rowOrder === 'any'
   const flat = lowering === 'custom-call'
-  return { size, mixed: rowOrder === 'mixed', rotated, flat, bins: reduces && (rotated || !flat) ? bins : undefined }
+  return { size, mixed: rowOrder === 'mixed', stirred, flat, bins: !reduces || (flat && !stirred) ? undefined : flat ? bins & -bins : bins }
 }
 
 /** The search itself: ranking scores, what survives of them, and the best k of that. */

@@ -13,19 +13,19 @@ import { iota } from '../ops/iota.ts'
 import { expandDims, reshape, squeeze } from '../ops/reshape.ts'
 import { select } from '../ops/select.ts'
 import { pad } from '../ops/slice-pad.ts'
-import { mixRows, rotateBins, unmixedIndex, unrotated } from './mix-rows.ts'
+import { mixRows, stirBins, unmixedIndex, unstirred } from './mix-rows.ts'
 
 /**
  * How the rows of a database stand in a search: as they are, or as an `[R, L]` view for bins, filled up to a multiple of L, its lines perhaps
- * rotated; and which row of the user's stands at each place.
+ * stirred; and which row of the user's stands at each place.
  */
 export interface RowLayout {
   /** Rows of the database, n. */
   readonly size: number
   /** Bins of the view; undefined for none. */
   readonly bins: number | undefined
-  /** The lines of the view are rotated by `rotateBins`. */
-  readonly rotated: boolean
+  /** The lines of the view are ordered by `stirBins`. */
+  readonly stirred: boolean
   /** The view is flattened to `[R L]` again: the bins are not ours to reduce. */
   readonly flat: boolean
   /** The database comes from `mixRows`. */
@@ -41,20 +41,19 @@ function rowShape({ size, bins, flat }: RowLayout): number[] {
 
 /** The database in its layout: `[batch, n, d]` -> `[batch, n, d]`, `[batch, R, L, d]` or `[batch, R L, d]`. */
 export function viewRows(database: Tensor, layout: RowLayout): Tensor {
-  const { bins, size, rotated } = layout
+  const { bins, size, stirred } = layout
   if (bins === undefined) return database
   const lines = Math.ceil(size / bins)
   const none = database.shape.map(() => 0)
   const filled = pad(database, 0, none, none.with(-2, lines * bins - size))
   const view = reshape(filled, database.shape.toSpliced(-2, 1, lines, bins))
-  return reshape(rotated ? rotateBins(view) : view, database.shape.toSpliced(-2, 1, ...rowShape(layout)))
+  return reshape(stirred ? stirBins(view) : view, database.shape.toSpliced(-2, 1, ...rowShape(layout)))
 }
 
 /** Which row of the database that was given stands at a place: places `i32` in `[0, R L)` of any shape -> the same. */
-export function givenRow(place: Tensor, { bins, rotated }: RowLayout): Tensor {
-  if (!rotated || bins === undefined) return place
-  const line = divide(place, bins)
-  return add(multiply(line, bins), unrotated(line, remainder(place, bins), bins))
+export function givenRow(place: Tensor, { bins, stirred }: RowLayout): Tensor {
+  if (!stirred || bins === undefined) return place
+  return unstirred(divide(place, bins), remainder(place, bins), bins)
 }
 
 /** Which row of the user's a row of the given database is. */
