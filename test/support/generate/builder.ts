@@ -60,8 +60,8 @@ export class ProgramBuilder {
   }
 
   /** A value of a type that is accepted, or a new input of the type that `make` draws. */
-  tensor(accept: (type: TensorType) => boolean, make: () => TensorType, kind: ValueKind = 'any'): Tensor {
-    const known = this.#values.filter(({ type }) => accept(type))
+  tensor(accept: (type: TensorType, value: Tensor) => boolean, make: () => TensorType, kind: ValueKind = 'any'): Tensor {
+    const known = this.#values.filter((value) => accept(value.type, value))
     const chosen = this.draws.below(known.length + 1)
     return chosen === 0 ? this.input(make(), kind) : known[chosen - 1]
   }
@@ -79,6 +79,12 @@ export class ProgramBuilder {
       () => tensorType(this.dtype(list), this.shape(min, max)),
       kind,
     )
+  }
+
+  /** A value to take a slice of at a computed place: not one that was taken so itself, for XLA joins the two wrongly (xla-bugs/dynamic-slice-twice). */
+  sliceable(): Tensor {
+    const taken = (value: Tensor): boolean => ['stablehlo.dynamic_slice', 'stablehlo.gather'].includes(value.definition?.name ?? '')
+    return this.tensor((_, value) => !taken(value), () => tensorType(this.dtype(everyDType), this.shape()))
   }
 
   /** One of the element types, everyday ones more often. */

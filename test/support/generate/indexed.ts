@@ -53,7 +53,7 @@ function drawLayout(program: ProgramBuilder, shape: readonly number[], wholeWind
 }
 
 function gathers(program: ProgramBuilder): void {
-  const operand = program.anyOf(everyDType)
+  const operand = program.sliceable()
   const layout = drawLayout(program, operand.shape, false)
   gather(operand, layout.indices, {
     dimension_numbers: {

@@ -40,8 +40,9 @@ const cases: Readonly<Record<string, OpenCase>> = {
   'stablehlo.power': (_, [base, exponent]) => {
     const { kind } = dtypes[base.dtype]
     if (kind !== 'signed' && kind !== 'unsigned') return undefined
-    // XLA takes large unsigned exponents for negative ones, and gives 0 for any negative power of -1: xla-bugs/power-exponents.
-    const limit = 2 ** (Math.min(dtypes[base.dtype].bits, 32) - 1)
+    // XLA takes large unsigned exponents for negative ones, gives 0 for any negative power of -1, and drops bits of the exponent:
+    // xla-bugs/power-exponents.
+    const limit = 2 ** Math.min(dtypes[base.dtype].bits - 1, 16)
     return (position) => Number(exponent.data[position]) < 0 || Number(exponent.data[position]) >= limit
   },
   // XLA on the CPU takes denormals for zeros, and then divides zero by zero.
