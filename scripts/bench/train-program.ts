@@ -3,6 +3,7 @@ import { tensorType } from '../../src/ir/types.ts'
 import type { ConfiguredModel } from '../../src/models/registry.ts'
 import { lowerWith } from '../../src/program/lower.ts'
 import type { Program } from '../../src/program/program.ts'
+import type { Target } from '../../src/trace/target.ts'
 import { unflatten } from '../../src/trace/tree.ts'
 import { makeOptimizer, optimizerSchema } from '../../src/train/optimizers/registry.ts'
 import { type TrainState, batchSpec, initialTrainState, trainStep } from '../../src/train/train-step.ts'
@@ -19,6 +20,6 @@ export const initProgram = ({ model, config }: ConfiguredModel, batch: number): 
 /** The types of the state, nested as the state is. */
 export const stateTypes = (init: InitProgram): unknown => unflatten(init.outputStructure, init.outputs as TensorType[])
 
-/** The train step, its state donated: (state, batch) -> { state, metrics, diagnostics }. */
-export const stepProgram = ({ model, config }: ConfiguredModel, batch: number, state: unknown): Program<any, any> =>
-  lowerWith({ name: 'train_step', donate: [0] }, trainStep(model, config, { optimizer }) as (...args: any[]) => unknown, state as never, batchSpec(batch, config.segmentLength) as never)
+/** The train step, its state donated, lowered for `target`: (state, batch) -> { state, metrics, diagnostics }. */
+export const stepProgram = ({ model, config }: ConfiguredModel, batch: number, state: unknown, target?: Target): Program<any, any> =>
+  lowerWith({ name: 'train_step', donate: [0], ...(target ? { target } : {}) }, trainStep(model, config, { optimizer }) as (...args: any[]) => unknown, state as never, batchSpec(batch, config.segmentLength) as never)

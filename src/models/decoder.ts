@@ -1,7 +1,6 @@
 import { checkpoint } from '../autodiff/custom.ts'
 import type { Tensor } from '../ir/module.ts'
 import { dropout, foldIn } from '../lib/random.ts'
-import { wideType } from '../lib/wide.ts'
 import { add } from '../ops/arithmetic.ts'
 import { type AttentionParameters, attend, initialAttention, project, projectOutput } from '../nn/attention.ts'
 import { type CacheState, type KeysAndValues, attentionMask, emptyCache, grownLength, lengthAfterStart, throughCache } from '../nn/cache.ts'
@@ -11,7 +10,7 @@ import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/ini
 import { gateMemory } from '../nn/memory-gate.ts'
 import { type MemoryState, advanceMemory, emptyMemory, filledPlaces, writeMemory } from '../nn/memory.ts'
 import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
-import { type RelativeExtent, bucketRows, positionBias } from '../nn/position.ts'
+import { type PositionMap, positionBias, positionMap } from '../nn/position.ts'
 import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
@@ -84,11 +83,9 @@ export function initialDecoderState(config: DecoderConfig, slots: number): Decod
 
 /** What a step works out once for all its layers. */
 interface StepContext {
-  readonly extent: RelativeExtent
   /** `bool[b,s,l]` */
   readonly mask: Tensor
-  /** `[P,buckets]` */
-  readonly bucketRows: Tensor
+  readonly positions: PositionMap
   readonly memory: MemoryContext | undefined
   readonly dropoutKey: Tensor | undefined
 }
@@ -150,9 +147,8 @@ function sharedContext(config: DecoderConfig, state: DecoderState, { tokens, sta
   const cacheLength = state.cache ? lengthAfterStart(state.cache.length, start) : undefined
   const buckets = { buckets: config.positionBuckets, maxDistance: config.positionDistance }
   const context: StepContext = {
-    extent,
     mask: attentionMask(extent, cacheLength),
-    bucketRows: bucketRows(extent, buckets, wideType(config.computeDtype)),
+    positions: positionMap(extent, buckets, config.computeDtype),
     memory: memoryContext(config, state, start),
     dropoutKey: config.dropout > 0 ? dropoutKey : undefined,
   }
@@ -204,13 +200,13 @@ function layerAttention(
   config: DecoderConfig,
   parameters: LayerParameters,
   x: Tensor,
-  { mask, bucketRows: rows, extent, memory: shared }: StepContext,
+  { mask, positions, memory: shared }: StepContext,
   cache: KeysAndValues | undefined,
   memory: KeysAndValues | undefined,
 ): { out: Tensor } & Omit<LayerResult, 'x'> {
   const { queries, keys, values } = project(parameters.attention, x, config)
   const { joined, next } = throughCache(cache, { keys, values })
-  const bias = scope('position', () => positionBias(parameters.positionBias, rows, extent))
+  const bias = scope('position', () => positionBias(parameters.positionBias, positions))
   const local = attend(queries, joined.keys, joined.values, mask, bias)
   if (!memory || !shared) return { out: projectOutput(parameters.attention, local), cache: next, memory: undefined, weights: undefined }
   const { mixed, weights } = scope('memory', () => {

@@ -1,7 +1,8 @@
 import type { DType } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
 import { tensorType } from '../ir/types.ts'
-import { subtract } from '../ops/arithmetic.ts'
+import { wideType } from '../lib/wide.ts'
+import { add, subtract } from '../ops/arithmetic.ts'
 import { and } from '../ops/bitwise.ts'
 import { broadcastInDim } from '../ops/broadcast.ts'
 import { compare } from '../ops/compare.ts'
@@ -10,9 +11,11 @@ import { convert } from '../ops/convert.ts'
 import { dotGeneral } from '../ops/dot-general.ts'
 import { maximum } from '../ops/elementwise-binary.ts'
 import { iota } from '../ops/iota.ts'
+import { reduceSum } from '../ops/reduce.ts'
 import { reshape } from '../ops/reshape.ts'
 import { select } from '../ops/select.ts'
 import { slice } from '../ops/slice-pad.ts'
+import { currentTarget } from '../trace/target.ts'
 
 /**
  * Relative positions of T5: the bias of an attention score depends on the distance between query and key alone, by way of a few
@@ -46,11 +49,51 @@ export interface RelativeExtent {
   readonly offset: number
 }
 
+/** The bucket of every query and key, in the form that the target takes best. Shared by all layers. */
+export type PositionMap = {
+  readonly extent: RelativeExtent
+  readonly buckets: PositionBuckets
+} & (
+  | { /** `[P,buckets]`: of every distance, a row of zeros with a single one, see `bucketRows`. */ readonly byDistance: Tensor }
+  | { /** `i32[queries,keys]` */ readonly byPair: Tensor; /** Type of the products with the table. */ readonly dtype: DType }
+)
+
+/**
+ * The position map of a step whose layers compute in `dtype`. Biases by distance are moved into rows by a reshape, which costs a CPU nothing and
+ * a TPU, whose arrays lie in tiles, a copy number by number; there each pair looks up its own bucket, by a product with a row of zeros and
+ * a single one that is made inside the product.
+ */
+export function positionMap(extent: RelativeExtent, buckets: PositionBuckets, dtype: DType): PositionMap {
+  if (currentTarget() === 'tpu') return { extent, buckets, byPair: pairBuckets(extent, buckets), dtype }
+  return { extent, buckets, byDistance: bucketRows(extent, buckets, wideType(dtype)) }
+}
+
+/** The bias of every query and key: table `f32[buckets,h]` -> `f32[h,queries,keys]`; by pair of a table rounded to the compute type. */
+export function positionBias(table: Tensor, map: PositionMap): Tensor {
+  if ('byDistance' in map) return biasByDistance(table, map.byDistance, map.extent)
+  const { byPair, buckets, dtype } = map
+  const shape = [...byPair.shape, buckets.buckets]
+  const single = compare(broadcastInDim(byPair, shape, [0, 1]), iota(tensorType('i32', shape), 2), 'EQ')
+  // bf16 holds a one exactly; of wider tables the product has to keep all digits.
+  const precision = dtype === 'bf16' ? 'DEFAULT' : 'HIGHEST'
+  return dotGeneral(convert(table, dtype), convert(single, dtype), { contracting: [[0], [2]], precision, outputDtype: wideType(dtype) })
+}
+
+/** The bucket of every query and key: `i32[queries,keys]`, that of distance 0 for keys in the future. */
+function pairBuckets({ queries, keys, offset }: RelativeExtent, { buckets, maxDistance }: PositionBuckets): Tensor {
+  const type = tensorType('i32', [queries, keys])
+  const distance = subtract(add(iota(type, 0), offset), iota(type, 1))
+  const starts = bucketStarts({ buckets, maxDistance }).slice(1)
+  const shape = [queries, keys, starts.length]
+  const reached = compare(broadcastInDim(distance, shape, [0, 1]), broadcastInDim(constant(starts, 'i32'), shape, [2]), 'GE')
+  return reduceSum(convert(reached, 'i32'), 2)
+}
+
 /**
  * The bucket of every distance that can occur, as rows of zeros with a single one: `[P, buckets]`. Row `p` stands for a key `p` places after
- * the query's own number, or `p - P` for the last rows; a key in the future counts as distance 0. Shared by all layers.
+ * the query's own number, or `p - P` for the last rows; a key in the future counts as distance 0.
  */
-export function bucketRows({ queries, keys, offset }: RelativeExtent, { buckets, maxDistance }: PositionBuckets, dtype: DType): Tensor {
+function bucketRows({ queries, keys, offset }: RelativeExtent, { buckets, maxDistance }: PositionBuckets, dtype: DType): Tensor {
   const period = queries + keys
   const shape = [period, buckets]
   const row = iota(tensorType('i32', [period, 1]), 0)
@@ -63,11 +106,10 @@ export function bucketRows({ queries, keys, offset }: RelativeExtent, { buckets,
 }
 
 /**
- * The bias of every query and key: table `f32[buckets,h]`, rows of `bucketRows` -> `[h,queries,keys]`.
- * The biases of all distances are looked up once; a row of the result is the row above it moved by one place, which repeating them and
+ * Table `f32[buckets,h]`, rows of `bucketRows` -> `[h,queries,keys]`. The biases of all distances are looked up once; a row of the result is the row above it moved by one place, which repeating them and
  * cutting them into rows shorter by one does.
  */
-export function positionBias(table: Tensor, rows: Tensor, { queries, keys }: RelativeExtent): Tensor {
+function biasByDistance(table: Tensor, rows: Tensor, { queries, keys }: RelativeExtent): Tensor {
   const heads = table.shape[1]
   const period = queries + keys
   // The rows have a single one each, so the product is exact at full precision.

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bucketRows, bucketStarts, positionBias } from '../../src/nn/position.ts'
+import { bucketStarts, positionBias, positionMap } from '../../src/nn/position.ts'
+import { type Target, withTarget } from '../../src/trace/target.ts'
 import { build, read } from '../support/arrays.ts'
 import { runOp } from '../support/run-ops.ts'
 
@@ -51,12 +52,12 @@ describe('position buckets', () => {
     for (let r = 0; r < 1000; r++) expect(starts.findLastIndex((start) => start <= r)).toBe(bucketOf(r))
   })
 
-  test('the bias of a query and a key is the table entry of their distance', () => {
+  test.each([undefined, 'tpu'] as (Target | undefined)[])('the bias of a query and a key is the table entry of their distance, lowered for %s', (target) => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 3 }), (queries, cached, heads) => {
         const extent = { queries, keys: cached + queries, offset: cached }
         const table = build('f32', [32, heads], ([bucket, head]) => bucket + head / 8)
-        const bias = runOp((weights) => positionBias(weights, bucketRows(extent, t5, 'f32'), extent), table)
+        const bias = runOp((weights) => withTarget(target, () => positionBias(weights, positionMap(extent, t5, 'f32'))), table)
         expect(bias.shape).toEqual([heads, queries, cached + queries])
         for (let h = 0; h < heads; h++)
           for (let q = 0; q < queries; q++)
