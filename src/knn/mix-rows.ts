@@ -1,3 +1,4 @@
+import { largestFinite } from '../ir/float-bits.ts'
 import type { Tensor } from '../ir/module.ts'
 import { shortType, tensorType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
@@ -8,9 +9,11 @@ import { compare } from '../ops/compare.ts'
 import { fill } from '../ops/constant.ts'
 import { convert } from '../ops/convert.ts'
 import { dotGeneral } from '../ops/dot-general.ts'
+import { abs } from '../ops/elementwise-unary.ts'
 import { gather } from '../ops/gather-scatter.ts'
 import { iota } from '../ops/iota.ts'
 import { optimizationBarrier } from '../ops/optimization-barrier.ts'
+import { reshape } from '../ops/reshape.ts'
 import { select } from '../ops/select.ts'
 import { transpose } from '../ops/transpose.ts'
 
@@ -32,30 +35,54 @@ const stir = (x: Tensor): Tensor => swaps.reduce((bits, [by, mask]) => xor(bits,
 /** The same of a number. */
 export const stirred = (x: number): number => swaps.reduce((bits, [by, mask]) => bits ^ ((bits >>> by) & mask), x)
 
-/** What line `r` of the `[R, L]` view adds to the bins of its rows: `line i32` -> the same shape. */
-const lineBits = (line: Tensor, bins: number): Tensor => and(stir(multiply(line, bins)), bins - 1)
+/** Lines of this many rows are ordered by a product with a matrix: as many as a TPU's registers have lanes. */
+const lineRows = 128
+
+/** What the blocks before it add to the bins of a line of `size` rows: numbers of lines `i32` -> the same shape. */
+const lineBits = (line: Tensor, size: number): Tensor => and(stir(multiply(line, size)), size - 1)
 
 /**
- * Orders every line of the `[R, L]` view of a database by the bins of its rows, as a product with matrices of one 1 a row, which a TPU does in a
- * fraction of the time that moving rows takes it: `[batch, R, L, d]` -> the same type; L is a power of two. Exact, but for what the product's
- * precision takes from f32 on a TPU, and the search's own product takes that too.
+ * Orders every line of the `[R, L]` view of a database by the bins of its rows: `[batch, R, L, d]` -> the same type; L is a power of two. Lines of
+ * 128 rows are ordered by a product with matrices of one 1 a row, which a TPU does in a fraction of the time that moving rows takes it. In longer
+ * lines blocks of 128 rows are moved first: of what is stirred, the bits above the lowest 7 depend on the block alone. Exact, but for what the
+ * product's precision takes from f32 on a TPU, and the search's own product takes that too.
  */
 export function stirBins(view: Tensor): Tensor {
-  const [lines, bins] = view.shape.slice(-3)
-  const batch = view.rank - 3
-  const square = tensorType('i32', [lines, bins, bins])
-  const ofLine = broadcastInDim(lineBits(iota(tensorType('i32', [lines]), 0), bins), square.shape, [0])
-  const ofRow = broadcastInDim(stir(iota(tensorType('i32', [bins]), 0)), square.shape, [2])
-  const matrices = convert(compare(xor(ofRow, ofLine), iota(square, 1), 'EQ'), view.dtype)
-  const moved = dotGeneral(matrices, view, { batching: [[0], [batch]], contracting: [[2], [batch + 1]] })
+  const [lines, bins, d] = view.shape.slice(-3)
+  const batch = view.shape.slice(0, -3)
+  const size = Math.min(bins, lineRows)
+  const count = (lines * bins) / size
+  const blocks = reshape(view, [...batch, count, size, d])
+  const places = iota(tensorType('i32', [count]), 0)
+  if (bins === size) return stirLines(blocks, places)
+  const numbers = shiftRightLogical(unstirredRow(multiply(places, size), bins), Math.log2(size))
+  return reshape(stirLines(takeAt(blocks, blocks.rank - 3, numbers), numbers), view.shape)
+}
+
+/** Lines `[batch, lines, size, d]` in the order of the bins of their rows, by the numbers of the lines, `i32[lines]`. */
+function stirLines(blocks: Tensor, numbers: Tensor): Tensor {
+  const [lines, size] = blocks.shape.slice(-3)
+  const batch = blocks.rank - 3
+  const square = tensorType('i32', [lines, size, size])
+  const ofLine = broadcastInDim(lineBits(numbers, size), square.shape, [0])
+  const ofRow = broadcastInDim(stir(iota(tensorType('i32', [size]), 0)), square.shape, [2])
+  const matrices = convert(compare(xor(ofRow, ofLine), iota(square, 1), 'EQ'), blocks.dtype)
+  // 0 times NaN is NaN: a row with one would spoil its whole line. It goes through the product as a number that no data has.
+  const mark = largestFinite(blocks.dtype) > 2 ** 1000 ? 2 ** 1023 : Math.min(largestFinite(blocks.dtype), 2 ** 127)
+  const finite = select(compare(abs(blocks), mark, 'LT'), blocks, fill(mark, blocks.type))
+  const product = dotGeneral(matrices, finite, { batching: [[0], [batch]], contracting: [[2], [batch + 1]] })
+  const moved = select(compare(abs(product), mark, 'LT'), product, fill(NaN, product.type))
   // The product's axes are R, L, the batch, d.
-  if (batch > 0) return transpose(moved, [...Array.from({ length: batch }, (_, i) => i + 2), 0, 1, view.rank - 1])
+  if (batch > 0) return transpose(moved, [...Array.from({ length: batch }, (_, i) => i + 2), 0, 1, blocks.rank - 1])
   // The compiler would put this product into the search's, and so do it again for every few queries.
   return optimizationBarrier([moved])[0]
 }
 
-/** The row of the database that `stirBins` put into bin `bin` of line `line`. */
-export const unstirred = (line: Tensor, bin: Tensor, bins: number): Tensor => add(multiply(line, bins), stir(xor(bin, lineBits(line, bins))))
+/** The row of the database that `stirBins` put at a place of the view: `i32` of any shape -> the same. */
+export function unstirredRow(place: Tensor, bins: number): Tensor {
+  const line = shiftRightLogical(place, Math.log2(bins))
+  return add(multiply(line, bins), stir(xor(and(place, bins - 1), lineBits(line, bins))))
+}
 
 /**
  * Places of `mixRows`, or with `back` the rows at places. The rows are divided as the size is into powers of two, and each part is ordered by
@@ -93,13 +120,12 @@ export function mixRows(database: Tensor): Tensor {
   const axis = database.rank - 2
   const size = database.shape[axis]
   if (size < 2) return database
-  return gather(database, unmixedIndex(iota(tensorType('i32', [size]), 0), size), {
-    dimension_numbers: {
-      offset_dims: database.shape.map((_, i) => i).filter((i) => i !== axis),
-      collapsed_slice_dims: [axis],
-      start_index_map: [axis],
-      index_vector_dim: 1,
-    },
-    slice_sizes: database.shape.with(axis, 1),
-  })
+  return takeAt(database, axis, unmixedIndex(iota(tensorType('i32', [size]), 0), size))
 }
+
+/** The slices of `x` at `indices i32[m]` along an axis. */
+const takeAt = (x: Tensor, axis: number, indices: Tensor): Tensor =>
+  gather(x, indices, {
+    dimension_numbers: { offset_dims: x.shape.map((_, i) => i).filter((i) => i !== axis), collapsed_slice_dims: [axis], start_index_map: [axis], index_vector_dim: 1 },
+    slice_sizes: x.shape.with(axis, 1),
+  })

@@ -2,18 +2,17 @@ import { Tensor } from '../ir/module.ts'
 import { sameShape, shortType, tensorType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
 import { wideType } from '../lib/wide.ts'
-import { add, divide, multiply } from '../ops/arithmetic.ts'
+import { add, multiply } from '../ops/arithmetic.ts'
 import { and } from '../ops/bitwise.ts'
 import { broadcastInDim } from '../ops/broadcast.ts'
 import { compare } from '../ops/compare.ts'
 import { fill, zeros } from '../ops/constant.ts'
 import { convert } from '../ops/convert.ts'
-import { remainder } from '../ops/elementwise-binary.ts'
 import { iota } from '../ops/iota.ts'
 import { expandDims, reshape, squeeze } from '../ops/reshape.ts'
 import { select } from '../ops/select.ts'
 import { pad } from '../ops/slice-pad.ts'
-import { mixRows, stirBins, unmixedIndex, unstirred } from './mix-rows.ts'
+import { mixRows, stirBins, unmixedIndex, unstirredRow } from './mix-rows.ts'
 
 /**
  * How the rows of a database stand in a search: as they are, or as an `[R, L]` view for bins, filled up to a multiple of L, its lines perhaps
@@ -53,7 +52,7 @@ export function viewRows(database: Tensor, layout: RowLayout): Tensor {
 /** Which row of the database that was given stands at a place: places `i32` in `[0, R L)` of any shape -> the same. */
 export function givenRow(place: Tensor, { bins, stirred }: RowLayout): Tensor {
   if (!stirred || bins === undefined) return place
-  return unstirred(divide(place, bins), remainder(place, bins), bins)
+  return unstirredRow(place, bins)
 }
 
 /** Which row of the user's a row of the given database is. */
