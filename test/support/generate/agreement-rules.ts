@@ -28,13 +28,17 @@ const ulp = (units: number, units64 = units, absolute = 0): Rule => ({ kind: 'ul
 const norm = (units: number): Rule => ({ kind: 'norm', units })
 const magnitude = (units: number): Rule => ({ kind: 'magnitude', units })
 
-/** Rules by op; an op that is not here is exact. The units are what XLA on the CPU was seen to need, with a little room. */
+/** Rules by op, or by op and element type of the result; an op that is not here is exact. The units are what XLA on the CPU was seen to need, with a little room. */
 const rules: Readonly<Record<string, Rule>> = {
+  // XLA makes a / (b * c) of (a / b) / c.
+  'stablehlo.divide': ulp(2),
   'stablehlo.exponential': ulp(16, 16),
   'stablehlo.exponential_minus_one': ulp(8, 8),
   'stablehlo.log': ulp(4, 4),
   'stablehlo.log_plus_one': ulp(64, 256),
-  'stablehlo.logistic': ulp(8, 8),
+  'stablehlo.logistic': ulp(8),
+  // In f16 the exponential overflows before its inverse is zero.
+  'stablehlo.logistic f16': ulp(8, 8, 2e-5),
   'stablehlo.tanh': ulp(8, 8),
   'stablehlo.sine': ulp(4, 4),
   'stablehlo.cosine': ulp(4, 4),
@@ -67,7 +71,7 @@ export function ruleFor(operation: Operation, result: number): Rule {
   const kinds = operation.regions.length === 1 ? reductionKinds(operation.regions[0]) : undefined
   if (operation.name === 'stablehlo.reduce' || operation.name === 'stablehlo.reduce_window' || operation.name === 'stablehlo.scatter')
     return kinds && sumsOrProducts.has(kinds[result]) ? magnitude(8) : exact
-  const rule = rules[operation.name]
+  const rule = rules[`${operation.name} ${dtype}`] ?? rules[operation.name]
   const complex = operation.operands.some(({ type }) => type.kind === 'tensor' && dtypes[type.dtype].kind === 'complex')
   // A function of a complex number is several of real numbers, with cancellation between them.
   if (rule) return complex && rule.kind === 'ulp' ? ulp(16 * rule.units, 512 * rule.units64) : rule

@@ -8,7 +8,7 @@ import { compare, comparisonDirections } from '../../../src/ops/compare.ts'
 import { clamp, selectOp } from '../../../src/ops/select.ts'
 import { emit } from '../../../src/trace/emit.ts'
 import { type Generator, type ProgramBuilder, everyDType } from './builder.ts'
-import { dtypesFor, numbersFor } from './exclusions.ts'
+import { dtypesFor, numbersFor, operandExclusions } from './exclusions.ts'
 
 /**
  * Element-wise ops, as the catalogue declares them: every op that has one or two operands, needs no attributes or regions, and gives for
@@ -52,11 +52,18 @@ const isCandidate = ({ name, operands, results, regions, attributes, traits }: O
   !traits?.effect &&
   (Object.values(attributes) as AttributeCodec<unknown>[]).every((codec) => codec.optional)
 
+const isInteger = (dtype: DType): boolean => ['signed', 'unsigned'].includes(dtypes[dtype].kind)
+
 function elementwise(definition: OpDefinition, accepted: readonly DType[]): Generator {
+  const { notOf = [], freshDivisor = false } = operandExclusions[definition.name] ?? {}
   return (program) => {
-    const first = program.anyOf(accepted)
+    const first = program.tensor(
+      ({ dtype }, value) => accepted.includes(dtype) && !notOf.includes(value.definition?.name ?? ''),
+      () => tensorType(program.dtype(accepted), program.shape()),
+    )
     const operands: Tensor[] = [first]
-    for (let i = 1; i < definition.operands.length; i++) operands.push(program.like(first.type))
+    for (let i = 1; i < definition.operands.length; i++)
+      operands.push(freshDivisor && isInteger(first.dtype) ? program.input(first.type) : program.like(first.type))
     emit(definition, operands, {})
   }
 }

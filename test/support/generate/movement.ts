@@ -118,7 +118,8 @@ function dynamicUpdates(program: ProgramBuilder): void {
 
 function iotas(program: ProgramBuilder): void {
   const shape = program.shape(1)
-  iota(tensorType(program.dtype(everyDType.filter((dtype) => dtype !== 'bool')), shape), program.draws.below(shape.length))
+  // A complex constant that is converted to integers ends XLA: xla-bugs/convert-complex-constant.
+  iota(tensorType(program.dtype(ofKinds('signed', 'unsigned', 'float')), shape), program.draws.below(shape.length))
 }
 
 function converts(program: ProgramBuilder): void {
