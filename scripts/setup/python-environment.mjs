@@ -1,4 +1,5 @@
-// The Python side: a virtual environment `.venv` that holds the packages of scripts/runner/requirements.txt and, when asked for, libtpu.
+// The Python side: a virtual environment `.venv` that holds the packages of scripts/runner/requirements.txt, the trainer of tokenizers and,
+// when asked for, libtpu.
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -17,16 +18,18 @@ export function environmentPython(root) {
   return process.platform === 'win32' ? path.join(environmentFolder(root), 'Scripts', 'python.exe') : path.join(environmentFolder(root), 'bin', 'python')
 }
 
-const requirementsFile = (root, name = 'requirements.txt') => path.join(root, 'scripts', 'runner', name)
+const requirementsFile = (root, name) => path.join(root, 'scripts', 'runner', name)
+/** What every set-up installs. The files name all that is needed, so that pip looks for nothing by itself. */
+const commonFiles = ['requirements.txt', 'requirements-tokenizer.txt']
 /** What only compiling for TPUs needs. */
 const tpuFile = 'requirements-tpu.txt'
 
 /** Whether libtpu exists for this kind of machine. */
 export const libtpuExistsHere = () => process.platform === 'linux' && process.arch === 'x64'
 
-/** Hash of what a requirements file asks for; comments and order of blank lines do not count. */
-function requirementsHash(root, name) {
-  const lines = fs.readFileSync(requirementsFile(root, name), 'utf8').split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+/** Hash of what requirements files ask for; comments and blank lines do not count. */
+function requirementsHash(root, names) {
+  const lines = names.flatMap((name) => fs.readFileSync(requirementsFile(root, name), 'utf8').split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, '').trim()))
   return createHash('sha256').update(lines.filter((line) => line !== '').join('\n')).digest('hex')
 }
 
@@ -47,13 +50,13 @@ function readStamp(root) {
 const isWantedPython = (stamp) => !process.env.ENGRAM_PYTHON || process.env.ENGRAM_PYTHON === stamp.requested
 
 /**
- * Whether the environment is complete, fits requirements.txt and is made from the Python that was asked for; with `tpu`, whether it has
+ * Whether the environment is complete, fits the requirements files and is made from the Python that was asked for; with `tpu`, whether it has
  * the pinned libtpu too. One that has it is as ready for those who do not need it.
  */
 export function pythonEnvironmentIsReady(root, { tpu = false } = {}) {
   const stamp = readStamp(root)
-  if (tpu && stamp?.tpu !== requirementsHash(root, tpuFile)) return false
-  return stamp !== undefined && stamp.folder === environmentFolder(root) && stamp.requirements === requirementsHash(root) && isWantedPython(stamp)
+  if (tpu && stamp?.tpu !== requirementsHash(root, [tpuFile])) return false
+  return stamp !== undefined && stamp.folder === environmentFolder(root) && stamp.requirements === requirementsHash(root, commonFiles) && isWantedPython(stamp)
 }
 
 function pipAdvice({ lines }, python) {
@@ -62,7 +65,7 @@ function pipAdvice({ lines }, python) {
   if (/Failed to establish|NewConnectionError|Name or service|Temporary failure|timed out|ProxyError|SSLError|CERTIFICATE|Connection/i.test(text)) {
     return [
       'The Python package index could not be reached. Check the network and `python3 -m pip config list` (index-url, proxy, cert); then run this again.',
-      'Without a network: put the wheels of scripts/runner/requirements.txt into a folder and set PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1.',
+      'Without a network: put the wheels of scripts/runner/requirements*.txt into a folder and set PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1.',
     ]
   }
   if (/No matching distribution|from versions/.test(text)) {
@@ -104,8 +107,8 @@ export async function makePythonEnvironment(root, { onPid, tpu = false } = {}) {
   }
 
   const step = startStep(`installing Python packages (jax, about 100 MB to download the first time${tpu ? '; libtpu, 700 MB when unpacked' : ''})`)
-  const files = [requirementsFile(root), ...(tpu ? [requirementsFile(root, tpuFile)] : [])]
-  const flags = ['install', '--no-input', '--disable-pip-version-check', '--only-binary', ':all:', '--progress-bar', 'off', ...files.flatMap((file) => ['-r', file])]
+  const files = [...commonFiles, ...(tpu ? [tpuFile] : [])].map((name) => requirementsFile(root, name))
+  const flags = ['install', '--no-deps', '--no-input', '--disable-pip-version-check', '--only-binary', ':all:', '--progress-bar', 'off', ...files.flatMap((file) => ['-r', file])]
   const installed = await runTool(environmentPython(root), ['-m', 'pip', ...flags], {
     cwd: root,
     env: cleanEnvironment(),
@@ -120,8 +123,8 @@ export async function makePythonEnvironment(root, { onPid, tpu = false } = {}) {
     throw new SetupError(`pip ended with ${installed.signal ?? `exit code ${installed.code}`}`, pipAdvice(installed, python), installed.lines.slice(-12))
   }
   // An environment that is only brought up to date keeps the libtpu that it has.
-  const libtpu = tpu ? requirementsHash(root, tpuFile) : canUpdate ? stamp.tpu : undefined
-  const content = { requirements: requirementsHash(root), tpu: libtpu, python: python.version, requested: python.requested, folder }
+  const libtpu = tpu ? requirementsHash(root, [tpuFile]) : canUpdate ? stamp.tpu : undefined
+  const content = { requirements: requirementsHash(root, commonFiles), tpu: libtpu, python: python.version, requested: python.requested, folder }
   fs.writeFileSync(`${stampFile}.new`, `${JSON.stringify(content)}\n`)
   fs.renameSync(`${stampFile}.new`, stampFile)
   step.done()

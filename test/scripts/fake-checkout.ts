@@ -58,6 +58,7 @@ export class FakeCheckout {
     this.write('package.json', '{}') // the fake Python has no ending, and must be a CommonJS script
     this.write('package-lock.json', JSON.stringify({ packages: { '': {}, 'node_modules/one': { version: '1.0.0' } } }))
     this.write('scripts/runner/requirements.txt', 'jax==1.0 # comment\n')
+    this.write('scripts/runner/requirements-tokenizer.txt', 'tokenizers==1.0\n')
     this.write('scripts/runner/requirements-tpu.txt', 'libtpu==1.0\n')
     this.write('tsconfig.json', '{}')
     this.write('tools/npm-cli.cjs', fakeNpm)
