@@ -6,6 +6,9 @@ import { sameShape, shortType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
 import { compare } from '../ops/compare.ts'
 import { fill, zeros } from '../ops/constant.ts'
+import { cond } from '../ops/control-flow.ts'
+import { abs } from '../ops/elementwise-unary.ts'
+import { reduceAnd } from '../ops/reduce.ts'
 import { select } from '../ops/select.ts'
 import { sort } from '../ops/sort.ts'
 import { scope } from '../trace/frame.ts'
@@ -15,7 +18,7 @@ import { bestPacked, lowestPacked, unpackedScores } from './packed.ts'
 import { bestOfRows, bestOfSurvivors } from './partial-reduce.ts'
 import { type SearchLowering, type SearchPlan, chooseLowering, searchLowerings } from './plan.ts'
 import { type RowLayout, givenRow, rowLimit, userRow, validRows, viewRows } from './rows.ts'
-import { type Distance, distances, noScore, rankingScores, scoresAt, scoresOfRanking } from './score.ts'
+import { type Distance, distances, noScore, onlyThere, rankingScores, scoresAt, scoresOfRanking } from './score.ts'
 import { type Neighbours, sortedTopK } from './top-k.ts'
 
 export const rowOrders = ['any', 'unrelated', 'mixed'] as const
@@ -90,6 +93,11 @@ interface Found extends Neighbours {
   readonly places: Tensor
 }
 
+/** The best of some scores with their places, and the value that every real score is above. */
+interface Best extends Neighbours {
+  readonly lowest: number
+}
+
 interface Search {
   readonly plan: SearchPlan
   readonly layout: RowLayout
@@ -111,16 +119,30 @@ function layoutOf({ lowering, bins }: SearchPlan, size: number, rowOrder: RowOrd
 
 /** The search itself: ranking scores, what survives of them, and the best k of that. */
 function search(queries: Tensor, database: Tensor, { plan, layout, k, recallTarget, sizeOverride, distance, limit }: Search): Found {
-  const scores = rankingScores(queries, viewRows(database, layout), { batch: database.rank - 2, distance, limit })
-  const { values, indices, lowest } = bestOf(scores, plan, { k, recallTarget, sizeOverride })
+  const batch = database.rank - 2
+  const scores = rankingScores(queries, viewRows(database, layout), batch, distance)
+  const there = (): Tensor => onlyThere(scores, limit, batch)
+  const unlimited = plan.lowering === 'exact' && limit === undefined
+  const { values, indices, lowest } = unlimited ? bestOfAll(scores, k, there) : bestOf(there(), plan, { k, recallTarget, sizeOverride })
   const isThere = compare(values, lowest, 'GT')
   const row = givenRow(indices, layout)
   const orNone = (x: Tensor, none: number): Tensor => select(isThere, x, fill(none, x.type))
   return { values: orNone(scoresOfRanking(values, queries, distance), -Infinity), places: orNone(row, -1), indices: orNone(userRow(row, layout), -1) }
 }
 
-/** The k best of scores `[..., n]` or `[..., R, L]` as the plan has it, with their places, and the value that every real score is above. */
-function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTarget, sizeOverride }: Pick<Search, 'k' | 'recallTarget' | 'sizeOverride'>): Neighbours & { readonly lowest: number } {
+/**
+ * The k best of scores of which all are there, but not all need be finite. If one is not, that shows among the best, where NaN and infinity come
+ * first and minus infinity comes only when nothing else is left; so in the usual case no pass over the scores is spent on it.
+ */
+function bestOfAll(scores: Tensor, k: number, there: () => Tensor): Best {
+  const axis = scores.rank - 1
+  const best = sortedTopK(scores, k, axis)
+  const finite = reduceAnd(compare(abs(best.values), Infinity, 'LT'))
+  return { ...cond(finite, () => best, () => sortedTopK(there(), k, axis)), lowest: noScore(scores.dtype) }
+}
+
+/** The k best of scores `[..., n]` or `[..., R, L]` as the plan has it. */
+function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTarget, sizeOverride }: Pick<Search, 'k' | 'recallTarget' | 'sizeOverride'>): Best {
   const axis = scores.rank - 1
   const lowest = noScore(scores.dtype)
   switch (lowering) {

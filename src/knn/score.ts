@@ -38,23 +38,28 @@ function inverseLengths(x: Tensor): Tensor {
 /**
  * Scores that rank the rows of a database for each query as the distance does, but leave out what is the same for all rows: for `cosine` the
  * query's length, for `l2` its square and a factor of 2. Queries `[batch, q..., d]`, database `[batch, rows..., d]` -> `[batch, q..., rows...]`;
- * `batch` is the number of shared leading axes, `limit [batch, rows...]` is infinite for a row that is there and 0 for one that is not.
- * Entries that are not there, or not finite, are `noScore`. All of it is one expression on the scores, which stays inside the product's fusion.
+ * `batch` is the number of shared leading axes.
  */
-export function rankingScores(queries: Tensor, database: Tensor, { batch, distance, limit }: { batch: number; distance: Distance; limit: Tensor | undefined }): Tensor {
+export function rankingScores(queries: Tensor, database: Tensor, batch: number, distance: Distance): Tensor {
   const shared = Array.from({ length: batch }, (_, i) => i)
-  const dtype = wideType(database.dtype)
-  const products = dotGeneral(queries, database, { batching: [shared, shared], contracting: [[lastAxis(queries)], [lastAxis(database)]], outputDtype: dtype })
-  const { shape, rank } = products
-  const own = database.rank - 1 - batch
-  const perRow = (x: Tensor): Tensor => broadcastInDim(x, shape, [...shared, ...Array.from({ length: own }, (_, i) => rank - own + i)])
-  const scores =
-    distance === 'innerProduct' ? products
-      : distance === 'cosine' ? multiply(products, perRow(inverseLengths(database)))
-        : add(products, perRow(multiply(squaredLengths(database), -0.5)))
-  const infinite = limit ? perRow(limit) : fill(Infinity, scores.type)
-  // One comparison for NaN, infinities and rows that are not there.
-  return select(compare(abs(scores), infinite, 'LT'), scores, fill(noScore(dtype), scores.type))
+  const contracting = [[lastAxis(queries)], [lastAxis(database)]] as const
+  const products = dotGeneral(queries, database, { batching: [shared, shared], contracting, outputDtype: wideType(database.dtype) })
+  if (distance === 'innerProduct') return products
+  const perRow = (x: Tensor): Tensor => alongRows(x, products, batch)
+  return distance === 'cosine' ? multiply(products, perRow(inverseLengths(database))) : add(products, perRow(multiply(squaredLengths(database), -0.5)))
+}
+
+/** One number for each row, `[batch, rows...]`, for all queries: in the shape of `scores [batch, q..., rows...]`. */
+const alongRows = (x: Tensor, { shape, rank }: Tensor, batch: number): Tensor =>
+  broadcastInDim(x, shape, x.shape.map((_, i) => (i < batch ? i : rank - x.rank + i)))
+
+/**
+ * Scores `[batch, q..., rows...]` with `noScore` for entries that are not finite, and for rows that are not there: `limit [batch, rows...]` is
+ * infinite for a row that is, and 0 for one that is not. One comparison for all of it, which stays inside the product's fusion.
+ */
+export function onlyThere(scores: Tensor, limit: Tensor | undefined, batch: number): Tensor {
+  const infinite = limit ? alongRows(limit, scores, batch) : fill(Infinity, scores.type)
+  return select(compare(abs(scores), infinite, 'LT'), scores, fill(noScore(scores.dtype), scores.type))
 }
 
 /** The distance's scores, of ranking scores `[..., k]` of queries `[..., d]`. */
