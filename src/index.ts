@@ -112,6 +112,8 @@ export { type ShardedOptions, shardedNearest } from './knn/sharded.ts'
 export { type SearchLowering, type SearchPlan, type SearchSize, chooseLowering, searchLowerings } from './knn/plan.ts'
 export { type Distance, distances } from './knn/score.ts'
 export { type Neighbours, topK } from './knn/top-k.ts'
+export { type Retrieval, type RetrievalPlan, type RetrievalSize, chooseRetrieval, retrievals } from './nn/retrieval-plan.ts'
+export { type RetrievedAttention, type RetrievedAttentionOptions, retrievedAttention } from './nn/retrieved-attention.ts'
 
 // Models
 export { type ConfiguredModel, configure, findModel, modelNames, preset } from './models/registry.ts'
