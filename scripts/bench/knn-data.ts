@@ -33,41 +33,40 @@ const matrix = (count: number, size: number, row: (i: number) => ArrayLike<numbe
 }
 
 /**
- * Rows whose score is `score(i)` and a little noise for every query: the score stands in the first number, which is 1 in each query, and the
- * other numbers of rows and queries are small.
+ * Rows whose score for a query is `score(i)` and what is the query's own: the score stands in the first number, which is 1 in each query, and the
+ * other numbers are random. So the queries have neighbours of their own, but all of them where `score` is high.
  */
 function scored(name: string, { queries, rows, size }: KnnSize, score: (i: number) => number): KnnData {
   const normal = normalNumbers(7)
-  const small = (first: number) => Array.from({ length: size }, (_, j) => (j === 0 ? first : 0.1 * normal()))
-  return { name, queries: matrix(queries, size, () => small(1)), database: matrix(rows, size, (i) => small(score(i))) }
+  const vector = (first: number, length: number) => Array.from({ length: size }, (_, j) => (j === 0 ? first : length * normal()))
+  return { name, queries: matrix(queries, size, () => vector(1, 0.1)), database: matrix(rows, size, (i) => vector(score(i), 1)) }
 }
 
 /**
- * The data sets of the recall benchmark: independent numbers; clusters; every row eight times; rows sorted by their score; and rows that repeat
- * with a period, once with one good row in each period, once rising through it.
+ * The data sets of the recall benchmark: independent numbers; clusters; every row eight times, apart and in a row; rows sorted by their score; and
+ * rows that repeat with a period: the same rows with a little noise, one good row in each period, scores that rise through it.
  */
 export function knnDataSets(of: KnnSize, periods: readonly number[]): KnnData[] {
   const normal = normalNumbers(1)
-  const vector = (length = 1): number[] => Array.from({ length: of.size }, () => length * normal())
+  const vector = (): number[] => Array.from({ length: of.size }, normal)
   const near = (centre: readonly number[], length: number): number[] => centre.map((x) => x + length * normal())
-  const centres = Array.from({ length: 64 }, () => vector())
-  const distinct = Array.from({ length: Math.ceil(of.rows / 8) }, () => vector())
-  const random = (i: number): number => Math.sin(i * 12.9898 + 4.1414) * 43758.5453 % 1
+  const centres = Array.from({ length: 64 }, vector)
+  const someCentre = () => centres[Math.abs(Math.trunc(normal() * 1e6)) % 64]
+  const bases = Array.from({ length: of.rows }, vector)
+  const distinct = bases.slice(0, Math.ceil(of.rows / 8))
+  const queries = matrix(of.queries, of.size, vector)
+  const database = (row: (i: number) => ArrayLike<number>): HostArray => matrix(of.rows, of.size, row)
   return [
-    { name: 'gaussian', queries: matrix(of.queries, of.size, () => vector()), database: matrix(of.rows, of.size, () => vector()) },
-    {
-      name: 'clustered',
-      queries: matrix(of.queries, of.size, (i) => near(centres[i % 64], 0.3)),
-      database: matrix(of.rows, of.size, () => near(centres[Math.abs(Math.trunc(normal() * 1e6)) % 64], 0.3)),
-    },
-    { name: 'duplicated', queries: matrix(of.queries, of.size, () => vector()), database: matrix(of.rows, of.size, (i) => distinct[i % distinct.length]) },
-    { name: 'duplicated in a row', queries: matrix(of.queries, of.size, () => vector()), database: matrix(of.rows, of.size, (i) => distinct[i >> 3]) },
-    scored('sorted', of, (i) => (3 * i) / of.rows),
-    scored('sorted descending', of, (i) => (-3 * i) / of.rows),
+    { name: 'gaussian', queries, database: database((i) => bases[i]) },
+    { name: 'clustered', queries: matrix(of.queries, of.size, () => near(someCentre(), 0.3)), database: database(() => near(someCentre(), 0.3)) },
+    { name: 'duplicated', queries, database: database((i) => distinct[i % distinct.length]) },
+    { name: 'duplicated in a row', queries, database: database((i) => distinct[i >> 3]) },
+    scored('sorted', of, (i) => (5 * i) / of.rows),
+    scored('sorted descending', of, (i) => (-5 * i) / of.rows),
     ...periods.flatMap((period) => [
+      { name: `period ${period}`, queries, database: database((i) => near(bases[i % period], 0.05)) },
       scored(`period ${period}, one good row`, of, (i) => (i % period === 5 % period ? 5 : 0)),
       scored(`period ${period}, rising`, of, (i) => (5 * (i % period)) / period),
-      scored(`period ${period}, any profile`, of, (i) => 5 * random(i % period)),
     ]),
   ]
 }
