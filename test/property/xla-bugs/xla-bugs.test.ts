@@ -24,7 +24,7 @@ const shown = (arrays: readonly HostArray[]): string => arrays.map(({ dtype, sha
 
 /** The values of the lines `// input: f32[2] 1,2`. */
 const inputsOf = (text: string): HostArray[] =>
-  [...text.matchAll(/^\/\/ input: (\w+)\[([\d,]*)\] (.*)$/gm)].map(([, dtype, shape, values]) => HostArray.of(dtype as DType, (shape === '' ? [] : shape.split(',').map(Number)), values.split(',').map(Number)))
+  [...text.matchAll(/^\/\/ input: (\w+)\[([\d,]*)\] (.*)$/gm)].map(([, dtype, shape, values]) => HostArray.of(dtype as DType, (shape === '' ? [] : shape.split(',').map(Number)), (values === '-' ? [] : values.split(',').map(Number))))
 
 /** `// right: ...` and `// XLA: ...` of a file. */
 const remark = (text: string, of: string): string | undefined => new RegExp(`^// ${of}: (.*)$`, 'm').exec(text)?.[1]

@@ -31,7 +31,8 @@ function drawLayout(program: ProgramBuilder, shape: readonly number[], wholeWind
   const batchCount = shape.length > 1 && draws.oneIn(3) ? 1 : 0
   const batching = axes.slice(0, batchCount).sort((a, b) => a - b)
   const rest = axes.slice(batchCount)
-  const indexed = rest.slice(0, draws.between(0, rest.length))
+  // XLA writes updates whose index has no components one by one instead of all to one place: xla-bugs/scatter-empty-index.
+  const indexed = rest.slice(0, draws.between(wholeWindows ? 1 : 0, rest.length))
   const absent = rest.filter(() => draws.oneIn(2)).filter((axis) => shape[axis] > 0).sort((a, b) => a - b)
   const windowSizes = shape.map((size, axis) => (batching.includes(axis) ? Math.min(size, 1) : absent.includes(axis) ? 1 : wholeWindows && indexed.includes(axis) ? Math.min(size, 1) : size - (size > 0 ? draws.below(size) : 0)))
   const batchShape = [...batching.map((axis) => shape[axis]), ...Array.from({ length: draws.below(3) }, () => draws.pick([2, 1, 3, 0]))]
@@ -71,7 +72,7 @@ function gathers(program: ProgramBuilder): void {
 /** Only bodies for which the order of updates does not matter, as the specification leaves that order open. */
 function scatters(program: ProgramBuilder): void {
   const { draws } = program
-  const operand = program.anyOf(everyDType)
+  const operand = program.anyOf(everyDType, { min: 1 })
   // A window that reaches out is written as far as it lies inside, says the specification; XLA leaves it out: xla-bugs/scatter-partial-window.
   const layout = drawLayout(program, operand.shape, true)
   const updates = program.like(tensorType(operand.dtype, layout.windowsShape))
