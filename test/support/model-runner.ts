@@ -87,7 +87,7 @@ export class ModelRunner {
     let program = this.#programs.get(length)
     if (!program) {
       const apply = (parameters: any, before: any, given: any): ModelOutput<any> => this.configured.model.apply(this.config, parameters, before, given)
-      program = lowerWith({ ...(this.target ? { target: this.target } : {}) }, apply, typesOf(this.parameters), typesOf(state), typesOf(input)) as unknown as Program
+      program = lowerWith(this.target ? { target: this.target } : {}, apply, typesOf(this.parameters), typesOf(state), typesOf(input)) as unknown as Program
       this.#programs.set(length, program)
     }
     return interpretProgram(program as Program<any, any>, this.parameters, state, input) as any
