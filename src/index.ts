@@ -104,7 +104,7 @@ export { logSoftmax, logSumExp, maskedSoftmax, softmax } from './lib/softmax.ts'
 export type { Axes, TensorMethods } from './lib/tensor-methods.ts'
 
 // Nearest neighbours
-export { type ApproxTopKLowering, type ApproxTopKOptions, approxTopK, approxTopKLowerings, survivorCount } from './knn/approx-top-k.ts'
+export { type ApproxTopKLowering, type ApproxTopKOptions, approxBottomK, approxTopK, approxTopKLowerings, survivorCount } from './knn/approx-top-k.ts'
 export { type BinnedSearch, type XlaBinsOptions, binsForRecall, expectedRecall, expectedRecallOfBest, xlaBins } from './knn/recall.ts'
 export { mixRows } from './knn/mix-rows.ts'
 export { type NearestOptions, type RowOrder, nearest, rowOrders } from './knn/nearest.ts'

@@ -3,6 +3,7 @@ import { EngramError } from '../ir/errors.ts'
 import type { Tensor } from '../ir/module.ts'
 import { shortType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
+import { negate } from '../ops/arithmetic.ts'
 import { currentTarget } from '../trace/target.ts'
 import { approxTopKCall } from './approx-top-k-call.ts'
 import { bestOfBins, bestOfSurvivors } from './partial-reduce.ts'
@@ -55,6 +56,15 @@ export function approxTopK(x: Tensor, k: number, options: ApproxTopKOptions = {}
     return aggregate ? bestOfSurvivors(survivors, k, axis) : survivors
   }
   return withGradientToChosen(search, x, axis)
+}
+
+/**
+ * Approximately the k smallest entries along an axis, the smallest first, with their positions; otherwise as `approxTopK`:
+ * `x f32[q,n]` -> values `f32[q,k]`, indices `i32[q,k]`. Throws `OpError`.
+ */
+export function approxBottomK(x: Tensor, k: number, options: ApproxTopKOptions = {}): Neighbours {
+  const { values, indices } = approxTopK(negate(x), k, options)
+  return { values: negate(values), indices }
 }
 
 function binsOf(x: Tensor, k: number, axis: number, recallTarget: number, sizeOverride: number): number {

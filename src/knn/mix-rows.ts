@@ -20,13 +20,13 @@ import { transpose } from '../ops/transpose.ts'
 /**
  * Which row goes to which bin. A search that keeps the best few of each bin loses neighbours when many of them share a bin. For data whose
  * order has nothing to do with the scores that is a matter of chance, which the recall theory reckons with; other data make it happen always:
- * with bins i mod L, all rows of a period of L share one. So rows are moved: blocks of 128 rows by `stir`, which multiplies the bits of a number
- * by Pascal's triangle modulo 2, and rows within each block by a number of the block's own.
+ * with bins i mod L, all rows of a period of L share one. So rows are moved: blocks of 128 rows by `stir`, which multiplies the bits of their number
+ * by Pascal's triangle modulo 2, and rows within each block by a number of the block's own, which comes of the same triangle.
  *
  * Every t rows of that triangle are independent in every t neighbouring columns (the property that makes Sobol's points even). So for any power
- * of two of bins, and any power of two as a period, rows of the same phase are dealt out evenly: the first L of them fill L bins once. Rows
- * that follow each other lie in bins of their own anyway, as the best of sorted rows do. What is not linear about it, `scatter`, keeps
- * two phases from meeting in all of their bins or in none. No fixed assignment is safe from rows laid out against it.
+ * of two as a period, rows of one phase in 128 blocks that follow each other lie in 128 different bins. Rows of one block lie in bins of their own
+ * anyway, as the best of sorted rows do. What has no pattern about it, `scatter`, keeps two phases from meeting in all of their bins or in none. No
+ * fixed assignment is safe from rows laid out against it.
  *
  * `stirBins` does it inside the program that searches, `mixRows` once for a database that is searched many times.
  */
@@ -41,30 +41,44 @@ const swaps = [[1, 0x55555555], [2, 0x33333333], [4, 0x0f0f0f0f], [8, 0x00ff00ff
 const stir = (x: Tensor): Tensor => swaps.reduce((bits, [by, mask]) => xor(bits, and(shiftRightLogical(bits, by), mask)), x)
 const stirNumber = (x: number): number => swaps.reduce((bits, [by, mask]) => bits ^ ((bits >>> by) & mask), x)
 
-/** What becomes of a block's number: of the stirred numbers of its rows, the bits that all have together. Its own inverse. */
-const stirBlock = (block: Tensor): Tensor => shiftRightLogical(stir(shiftLeft(block, blockBits)), blockBits)
+/** Rounds of an odd factor and what is added, after which high bits go to low ones: bijections of the numbers below 128 without pattern. */
+type Rounds = readonly (readonly [factor: number, added: number])[]
+const rowRounds: Rounds = [[0x2d, 0x15], [0x5b, 0x3e]]
+const blockRounds: Rounds = [[0x6b, 0x4c], [0x35, 0x1b], [0x5d, 0x62], [0x2b, 0x37]]
+/** Of each factor of `rowRounds` the inverse modulo 128. */
+const rowInverses = [0x25, 0x53] as const
 
-/** A bijection of the numbers below 128 without pattern. */
-function scatter(x: Tensor): Tensor {
-  const once = and(add(multiply(x, 0x2d), 0x15), blockRows - 1)
-  const twice = and(multiply(xor(once, shiftRightLogical(once, 3)), 0x5b), blockRows - 1)
-  return xor(twice, shiftRightLogical(twice, 4))
-}
+const scatter = (x: Tensor, rounds: Rounds): Tensor =>
+  rounds.reduce((bits, [factor, added]) => {
+    const product = and(add(multiply(bits, factor), added), blockRows - 1)
+    return xor(product, shiftRightLogical(product, 3))
+  }, x)
 
-/** By what the rows of a block change places with each other: `block i32` -> the same shape, below 128. */
-const turnOf = (block: Tensor): Tensor => scatter(and(stir(shiftLeft(block, blockBits)), blockRows - 1))
+/** Undoes `scatter(x, rowRounds)`. */
+const gatherRow = (x: Tensor): Tensor =>
+  rowRounds.reduceRight((bits, [, added], round) => {
+    const product = xor(xor(bits, shiftRightLogical(bits, 3)), shiftRightLogical(bits, 6))
+    return and(multiply(subtract(product, added), rowInverses[round]), blockRows - 1)
+  }, x)
+
+/** What a block adds to the bins of its rows: `block i32` -> the same shape, below 128. */
+const turnOf = (block: Tensor): Tensor => scatter(and(stir(shiftLeft(block, blockBits)), blockRows - 1), blockRounds)
+
+/** Where in its block a row goes, and which row stands at a place there, for rows and blocks `i32` of one shape. */
+const placeInBlock = (row: Tensor, block: Tensor): Tensor => xor(scatter(row, rowRounds), turnOf(block))
+const rowInBlock = (place: Tensor, block: Tensor): Tensor => gatherRow(xor(place, turnOf(block)))
 
 /** The block that stands at a place of a view with lines of `count` blocks: `i32` of any shape -> the same. */
 function blockAt(place: Tensor, count: number): Tensor {
   if (count === 1) return place
   const line = and(place, -count)
-  return or(line, stirBlock(and(xor(place, stirBlock(line)), count - 1)))
+  return or(line, stir(and(xor(place, stir(line)), count - 1)))
 }
 
 /** The row of the database that `stirBins` put at a place of the view: `i32` of any shape -> the same. */
 export function unstirredRow(place: Tensor, bins: number): Tensor {
   const block = blockAt(shiftRightLogical(place, blockBits), bins / blockRows)
-  return add(multiply(block, blockRows), xor(and(place, blockRows - 1), turnOf(block)))
+  return add(multiply(block, blockRows), rowInBlock(and(place, blockRows - 1), block))
 }
 
 /**
@@ -85,8 +99,9 @@ export function stirBins(view: Tensor): Tensor {
 function turnBlocks(blocks: Tensor, numbers: Tensor): Tensor {
   const batch = blocks.rank - 3
   const square = tensorType('i32', [numbers.shape[0], blockRows, blockRows])
-  const source = xor(iota(square, 1), broadcastInDim(turnOf(numbers), square.shape, [0]))
-  const matrices = convert(compare(source, iota(square, 2), 'EQ'), blocks.dtype)
+  const ofBlock = broadcastInDim(turnOf(numbers), square.shape, [0])
+  const ofRow = broadcastInDim(scatter(iota(tensorType('i32', [blockRows]), 0), rowRounds), square.shape, [2])
+  const matrices = convert(compare(xor(ofRow, ofBlock), iota(square, 1), 'EQ'), blocks.dtype)
   // 0 times NaN is NaN: a row with one would spoil its whole line. It goes through the product as a number that no data has.
   const mark = largestFinite(blocks.dtype) > 2 ** 1000 ? 2 ** 1023 : Math.min(largestFinite(blocks.dtype), 2 ** 127)
   const finite = select(compare(abs(blocks), mark, 'LT'), blocks, fill(mark, blocks.type))
@@ -100,7 +115,7 @@ function turnBlocks(blocks: Tensor, numbers: Tensor): Tensor {
 
 /**
  * Where `mixRows` puts blocks, or with `back` which blocks stand at places. Their number is divided into powers of two, and each part is ordered
- * by `stirBlock`, less what would lead out of the part.
+ * by `stir`, less what would lead out of the part.
  */
 function movedBlock(block: Tensor, count: number, back: boolean): Tensor {
   const like = (value: number): Tensor => fill(value, block.type)
@@ -110,11 +125,11 @@ function movedBlock(block: Tensor, count: number, back: boolean): Tensor {
     const inside = compare(block, from, 'GE')
     start = select(inside, like(from), start)
     mask = select(inside, like(part - 1), mask)
-    turn = select(inside, like((stirNumber(from * blockRows) / blockRows) & (part - 1)), turn)
+    turn = select(inside, like(stirNumber(from) & (part - 1)), turn)
     from += part
   }
   const within = subtract(block, start)
-  return add(start, and(back ? stirBlock(xor(within, turn)) : xor(stirBlock(within), turn), mask))
+  return add(start, and(back ? stir(xor(within, turn)) : xor(stir(within), turn), mask))
 }
 
 /** Moves whole blocks and rows within them; the rows after the last whole block stay. */
@@ -123,7 +138,8 @@ function movedRow(index: Tensor, size: number, back: boolean): Tensor {
   if (count === 0) return index
   const block = shiftRightLogical(index, blockBits)
   const target = movedBlock(block, count, back)
-  const row = xor(and(index, blockRows - 1), turnOf(back ? target : block))
+  const within = and(index, blockRows - 1)
+  const row = back ? rowInBlock(within, target) : placeInBlock(within, block)
   return select(compare(index, count * blockRows, 'LT'), add(multiply(target, blockRows), row), index)
 }
 

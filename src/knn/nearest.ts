@@ -16,7 +16,7 @@ import { currentTarget } from '../trace/target.ts'
 import { approxTopKCall } from './approx-top-k-call.ts'
 import { bestPacked, lowestPacked, unpackedScores } from './packed.ts'
 import { bestOfRows, bestOfSurvivors } from './partial-reduce.ts'
-import { type SearchLowering, type SearchPlan, chooseLowering, searchLowerings } from './plan.ts'
+import { type SearchLowering, type SearchPlan, chooseLowering, plannedRecall, searchLowerings } from './plan.ts'
 import { type RowLayout, givenRow, rowLimit, userRow, validRows, viewRows } from './rows.ts'
 import { type Distance, distances, noScore, onlyThere, rankingScores, scoresAt, scoresOfRanking } from './score.ts'
 import { type Neighbours, sortedTopK } from './top-k.ts'
@@ -149,7 +149,7 @@ function bestOf(scores: Tensor, { lowering, perBin }: SearchPlan, { k, recallTar
     case 'exact':
       return { ...sortedTopK(scores, k, axis), lowest }
     case 'custom-call':
-      return { ...approxTopKCall(scores, k, { k, axis, recallTarget, aggregate: true, sizeOverride }), lowest }
+      return { ...approxTopKCall(scores, k, { k, axis, recallTarget: plannedRecall(recallTarget), aggregate: true, sizeOverride }), lowest }
     case 'partial-reduce':
       return { ...bestOfSurvivors(bestOfRows(scores), k, axis - 1), lowest }
     case 'packed':

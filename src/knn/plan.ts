@@ -47,8 +47,14 @@ const lanes = 128
 /** Positions take this many of a packed score's 23 bits at most: 13 are left, 5 more than the bf16 products have that the scores are sums of. */
 const mostPackedBits = 10
 
-/** Share of what may be lost that is kept in hand: a packed score loses low bits, and one data set is not the mean of all. */
-const spare = 0.1
+/**
+ * Share of what may be lost that is kept in hand. The theory is about the mean over all orders of the rows; the order of one database is one draw, and
+ * if many queries have the same neighbours it is the same draw for all of them. And a packed score loses low bits.
+ */
+const spare = 0.5
+
+/** The recall that bins are chosen for, so that the recall wanted is reached by more than the mean. */
+export const plannedRecall = (recallTarget: number): number => recallTarget + spare * (1 - recallTarget)
 
 /**
  * The lowering of a search, and its bins. Exact unless the target is a TPU; there the best two of each bin, or the best one if that does, for as
@@ -64,7 +70,7 @@ export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering,
   const exact = (why: string): SearchPlan => ({ lowering: 'exact', bins: size, perBin: 1, expectedRecall: 1, reason: why })
   if (lowering === 'exact') return exact('exact was asked for')
   if (lowering === 'custom-call') {
-    const { bins, log2PerBin } = xlaBins(size, k, recallTarget, { sizeOverride: shards === 1 ? -1 : size * shards })
+    const { bins, log2PerBin } = xlaBins(size, k, plannedRecall(recallTarget), { sizeOverride: shards === 1 ? -1 : size * shards })
     if (log2PerBin === 0 || bins < k) return exact(`exact: ApproxTopK would not reduce ${size} entries for ${k} of them at a recall of ${recallTarget}`)
     return { lowering, bins, perBin: 1, expectedRecall: expectedRecall(bins * shards, k), reason: `${asked}; XLA chooses ${bins} bins` }
   }
@@ -88,7 +94,7 @@ function enoughBins(size: number, k: number, recallTarget: number, { perBin, pac
     const rows = Math.ceil(size / bins)
     if (bins * perBin * shards < k || (packed && rows > 2 ** mostPackedBits)) continue
     const recall = expectedRecallOfBest({ size: rows * bins * shards, bins: bins * shards, keptPerBin: perBin, k })
-    if (recall >= recallTarget + spare * (1 - recallTarget)) return { bins, recall }
+    if (recall >= plannedRecall(recallTarget)) return { bins, recall }
   }
   return undefined
 }

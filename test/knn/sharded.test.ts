@@ -109,9 +109,9 @@ describe('shardedNearest', () => {
   })
 
   it('keeps one of each bin where the bins of all devices together are enough', () => {
-    expect(chooseLowering({ size: 16384, shards: 4, k: 32, target: 'tpu' })).toMatchObject({
+    expect(chooseLowering({ size: 16384, shards: 4, k: 32, recallTarget: 0.9, target: 'tpu' })).toMatchObject({
       lowering: 'packed', bins: 128, perBin: 1,
-      reason: 'packed: the target is tpu; the best of each of 128 bins of each of 4 shards reach recall 0.9705 for the 0.95 wanted',
+      reason: 'packed: the target is tpu; the best of each of 128 bins of each of 4 shards reach recall 0.9705 for the 0.9 wanted',
     })
     expect(chooseLowering({ size: 65536, k: 32, target: 'tpu' })).toMatchObject({ lowering: 'packed-2', bins: 128 })
   })

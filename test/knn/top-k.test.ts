@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { approxTopK } from '../../src/knn/approx-top-k.ts'
+import { approxBottomK, approxTopK } from '../../src/knn/approx-top-k.ts'
 import { expectedRecallOfBest } from '../../src/knn/recall.ts'
 import { topK } from '../../src/knn/top-k.ts'
 import { HostArray } from '../../src/ir/host-array.ts'
@@ -120,6 +120,16 @@ describe('approxTopK', () => {
 
   it.each(['exact', 'custom-call', 'partial-reduce'] as const)('%s sends the gradient to the entries chosen', (lowering) => {
     checkGradient({ build: (scores) => approxTopK(scores, 2, { lowering, recallTarget: 0.5 }).values, inputs: [normals([1, 260])] })
+  })
+
+  it.each(['exact', 'custom-call', 'partial-reduce'] as const)('finds the smallest too, as %s', (lowering) => {
+    const { values, indices } = evaluate((scores: Tensor) => approxBottomK(scores, 3, { lowering, recallTarget: 0.9, axis: 0 }), normals([600, 2]))
+    const found = lines(values)
+    const column = (at: number) => lines(normals([600, 2])).map((line) => line[at]).sort((a, b) => a - b)
+    for (const at of [0, 1]) {
+      expect(found.map((line) => line[at])).toEqual(column(at).slice(0, 3))
+      lines(indices).forEach((line, i) => expect(lines(normals([600, 2]))[line[at]][at]).toBe(found[i][at]))
+    }
   })
 
   it('is the custom call that XLA expects on a TPU', () => {
