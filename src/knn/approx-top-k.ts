@@ -36,7 +36,8 @@ export const survivorCount = (size: number, k: number, recallTarget: number, ran
 
 /**
  * Approximately the k largest entries along an axis, the largest first, with their positions. Ties and NaN are unspecified; the gradient
- * goes to the entries chosen. `x f32[q,n]` -> values `f32[q,k]`, indices `i32[q,k]`. Throws `OpError`.
+ * goes to the entries chosen. The recall is that of entries whose order has nothing to do with their size: of entries that repeat with a period
+ * of the bins far fewer are found. `nearest`, which has the rows and not only their scores, mixes them. `x f32[q,n]` -> values `f32[q,k]`, indices `i32[q,k]`. Throws `OpError`.
  * Source: Chern et al. 2022, "TPU-KNN: K nearest neighbor search at peak FLOP/s".
  */
 export function approxTopK(x: Tensor, k: number, options: ApproxTopKOptions = {}): Neighbours {

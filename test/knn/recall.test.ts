@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { binsForRecall, expectedRecall, expectedRecallOfBest, xlaBins } from '../../src/knn/recall.ts'
+import { findPython } from '../../src/runner/python.ts'
 import { seededRandom } from '../support/op-samples/sample.ts'
 
 /** Mean share of the true top k that survives when entries are dealt to equal bins at random and the best few of each bin are kept. */
@@ -66,6 +69,23 @@ describe('recall of a partial reduction', () => {
     expect(bins(8192, 32, 1)).toBe('8192 0')
     expect(bins(10000, 32, 0.95)).toBe('640 4')
     expect(bins(10000, 10, 0.9, 1)).toBe('2048 3')
+  })
+
+  it('chooses bins as jaxlib does', () => {
+    const random = seededRandom(5)
+    const cases = Array.from({ length: 3000 }, () => {
+      const size = 1 + Math.floor(2 ** (random() * 20))
+      const k = 1 + Math.floor(random() ** 2 * Math.min(size, 1024))
+      const recall = [0.5, 0.8, 0.9, 0.95, 0.99, 1, 0.05 + 0.9 * random()][Math.floor(random() * 7)]
+      return [size, Math.min(k, size), Math.fround(recall), random() < 0.2 ? 1 : 2, random() < 0.3 ? size * (1 + Math.floor(random() * 8)) : -1] as const
+    })
+    const script = fileURLToPath(new URL('approx-bins.py', import.meta.url))
+    const output = execFileSync(findPython().command, [script], { input: JSON.stringify(cases), encoding: 'utf8', env: { ...process.env, JAX_PLATFORMS: 'cpu' } })
+    const ours = cases.map(([size, k, recall, rank, sizeOverride]) => {
+      const { bins, log2PerBin } = xlaBins(size, k, recall, { rank, sizeOverride })
+      return [bins, log2PerBin]
+    })
+    expect(ours).toEqual(JSON.parse(output))
   })
 
   it('refuses what has no answer', () => {
