@@ -76,11 +76,12 @@ export function chooseLowering({ size, k, recallTarget = 0.95, target, lowering,
   }
   if (!lowering && target !== 'tpu') return exact(`exact: ${target === undefined ? 'no target is named' : `the target is ${target}`}, where all scores and a top-k cost least`)
   if (recallTarget === 1) return exact('exact: the recall target is 1')
-  // Two of each bin save survivors, but not where one of each already leaves no more than a row of lanes.
-  const one = lowering ? undefined : enoughBins(size, k, recallTarget, { perBin: 1, packed: true, shards })
-  const chosen = lowering ?? (one?.bins === lanes ? 'packed' : 'packed-2')
+  const binsFor = (way: SearchLowering) => enoughBins(size, k, recallTarget, { perBin: way === 'packed-2' ? 2 : 1, packed: way !== 'partial-reduce', shards })
+  const [one, two] = lowering ? [] : [binsFor('packed'), binsFor('packed-2')]
+  // The best one of each bin is found sooner than the best two, which are there to leave fewer survivors.
+  const chosen = lowering ?? (one && (!two || one.bins <= 2 * two.bins) ? 'packed' : 'packed-2')
   const perBin = chosen === 'packed-2' ? 2 : 1
-  const found = enoughBins(size, k, recallTarget, { perBin, packed: chosen !== 'partial-reduce', shards })
+  const found = binsFor(chosen)
   if (!found) return exact(`exact: ${size} entries are too few to reduce for ${k} of them at a recall of ${recallTarget}`)
   const { bins, recall } = found
   const best = perBin === 2 ? 'the best two' : 'the best'
