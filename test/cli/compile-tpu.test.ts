@@ -64,18 +64,17 @@ describeTpu('compile --target tpu', () => {
       compiled in  TIME s
       memory  at most SIZE of SIZE of HBM: it fits (SHARE)
         arguments SIZE, outputs SIZE, of which aliased SIZE, temporaries SIZE
-      flops  73.4 million
+      flops  71.6 million
       estimate  TIME us a run at least, SHARE of the device's peak: an estimate from the compiled code, not measured
         computing TIME us, HBM TIME us for SIZE
       method  of each op the longer of its instruction bundles, times their loops, and its bytes at full HBM bandwidth; summed
-      search  find/nearest[packed-2 bins=128 recall=0.9996]: the reduction to the best of each bin is fused with the matrix product; no score matrix in HBM (it would be f32[128,32,128], SIZE); TIME us
-      custom calls AllocateBuffer (1)
+      search  find/nearest[packed bins=128 recall=0.9739]: the reduction to the best of each bin is fused with the matrix product; no score matrix in HBM (it would be f32[128,32,128], SIZE); TIME us
 
         estimate  share  HBM  scope, and its slowest ops
-        TIME us  SHARE  SIZE  find/nearest[packed-2 bins=128 recall=0.9996] (9 ops)
-        TIME us  SHARE  SIZE  nearest_packed-2_bins_128_recall_0_9996_.87: sort
+        TIME us  SHARE  SIZE  find/nearest[packed bins=128 recall=0.9739] (8 ops)
         TIME us  SHARE  SIZE  fusion.1: fusion of copy, convolution, select, reduce
-        TIME us  SHARE  SIZE  (no scope) (7 ops)
+        TIME us  SHARE  SIZE  nearest_packed_bins_128_recall_0_9739_.77: sort
+        TIME us  SHARE  SIZE  (no scope) (6 ops)
         TIME us  SHARE  SIZE  copy.4: copy
         TIME us  SHARE  SIZE  copy.5: copy
       "
