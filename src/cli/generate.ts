@@ -1,17 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { TextGeneration } from './generate-text.ts'
 import { backendOption, jsonOption, positiveInteger, wholeNumber } from './options.ts'
 
-interface GenerateOptions {
-  readonly prompt?: string
-  readonly promptFile?: string
-  readonly tokens: number
-  readonly temperature: number
-  readonly topK?: number
-  readonly topP?: number
+interface GenerateOptions extends Omit<TextGeneration, 'signal' | 'onPrompt' | 'onText'> {
   readonly greedy?: boolean
-  readonly seed: number
-  readonly ignoreEnd?: boolean
-  readonly backend: 'cpu' | 'tpu' | 'interpreter'
   readonly json?: boolean
 }
 

@@ -28,7 +28,7 @@ export async function trainTokenizer(documents: readonly CorpusDocument[], { voc
     env: { ...pythonEnvironment(), TOKENIZERS_PARALLELISM: 'true' },
     cancelSignal: signal,
     reject: false,
-    // 2 GiB of tokenizer.json are not to be expected.
+    // The tokenizer.json of a million ids has some 100 MB.
     maxBuffer: 2 ** 29,
   })
   if (!result.failed) return result.stdout

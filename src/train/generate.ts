@@ -20,7 +20,6 @@ import { type Sampling, drawToken } from './sampling.ts'
 export interface GenerationOptions {
   /** How many tokens to draw at most. */
   readonly tokens: number
-  readonly sampling: Sampling
   /** Draws the tokens. */
   readonly seed: number
   /** Ends after this id, which is given too. */
@@ -65,7 +64,7 @@ export class Generator {
    * The ids that follow `prompt`, one by one. The parameters stay the caller's. Throws `TrainError` `GENERATION_PROMPT` for an empty prompt
    * and for ids that the model does not have.
    */
-  async *generate(parameters: unknown, prompt: TokenArray, { tokens, seed, endOfDocument, signal, onPrompt }: Omit<GenerationOptions, 'sampling'>): AsyncGenerator<number, void, void> {
+  async *generate(parameters: unknown, prompt: TokenArray, { tokens, seed, endOfDocument, signal, onPrompt }: GenerationOptions): AsyncGenerator<number, void, void> {
     this.#checkPrompt(prompt)
     const reading: Reading = { state: this.#init.call(), fresh: true }
     const key = seedKey(seed)
