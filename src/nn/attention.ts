@@ -63,17 +63,30 @@ export interface Projections {
 }
 
 /** Queries, keys and values of a segment: `x [b,s,D]`. Source: Wu et al. 2022, section 3.2 (normalised keys and queries). */
-export function project(parameters: AttentionParameters, x: Tensor, { heads, headSize }: AttentionSizes): Projections {
-  const [slots, places] = x.shape
-  const byHead = (weights: Tensor): Tensor =>
-    transpose(reshape(matmul(x, convert(weights, x.dtype)), [slots, places, heads, headSize]), [0, 2, 1, 3])
-  const [queries, keys, values] = [byHead(parameters.query), byHead(parameters.key), byHead(parameters.value)]
-  if (!parameters.scale) return { queries: multiply(queries, headSize ** -0.5), keys, values }
-  // Scaled before the rounding to the compute type, and on the queries because they are fewer than the scores.
-  const unit = l2Normalize(convert(queries, wideType(x.dtype)))
-  const scale = broadcastInDim(convert(parameters.scale, unit.dtype), unit.shape, [1])
-  return { queries: convert(multiply(unit, scale), x.dtype), keys: l2Normalize(keys), values }
+export function project(parameters: AttentionParameters, x: Tensor, sizes: AttentionSizes): Projections {
+  const [queries, keys, values] = [parameters.query, parameters.key, parameters.value].map((weights) => byHead(x, weights, sizes))
+  return { queries: scaledQueries(parameters, queries), keys: storedKeys(parameters, keys), values }
 }
+
+/** The queries alone: `x [b,s,D] -> [b,h,s,d]`, scaled. */
+export const projectQueries = (parameters: AttentionParameters, x: Tensor, sizes: AttentionSizes): Tensor =>
+  scaledQueries(parameters, byHead(x, parameters.query, sizes))
+
+/** Keys and values alone: `x [b,s,D] -> [b,h,s,d]` each. */
+export const projectKeysAndValues = (parameters: AttentionParameters, x: Tensor, sizes: AttentionSizes): Pick<Projections, 'keys' | 'values'> =>
+  ({ keys: storedKeys(parameters, byHead(x, parameters.key, sizes)), values: byHead(x, parameters.value, sizes) })
+
+const byHead = (x: Tensor, weights: Tensor, { heads, headSize }: AttentionSizes): Tensor =>
+  transpose(reshape(matmul(x, convert(weights, x.dtype)), [x.shape[0], x.shape[1], heads, headSize]), [0, 2, 1, 3])
+
+function scaledQueries({ scale }: AttentionParameters, queries: Tensor): Tensor {
+  if (!scale) return multiply(queries, queries.shape[3] ** -0.5)
+  // Scaled before the rounding to the compute type, and on the queries because they are fewer than the scores.
+  const unit = l2Normalize(convert(queries, wideType(queries.dtype)))
+  return convert(multiply(unit, broadcastInDim(convert(scale, unit.dtype), unit.shape, [1])), queries.dtype)
+}
+
+const storedKeys = ({ scale }: AttentionParameters, keys: Tensor): Tensor => (scale ? l2Normalize(keys) : keys)
 
 /**
  * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` ->
@@ -84,12 +97,22 @@ export const attend = (queries: Tensor, keys: Tensor, values: Tensor, mask: Tens
   currentTarget() === 'tpu' ? attendAgain(queries, keys, values, { mask, bias }) : attendKeeping(queries, keys, values, mask, bias)
 
 function attendKeeping(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor {
-  const batching = [[0, 1], [0, 1]] as const
-  const scores = pairProducts(queries, keys)
-  const biased = add(scores, forEverySlot(scores.shape[0])(convert(bias, scores.dtype)))
-  const weights = maskedSoftmax(biased, broadcastInDim(mask, scores.shape, [0, 2, 3]))
-  return dotGeneral(convert(weights, values.dtype), values, { batching, contracting: [[3], [2]] })
+  return mixValues(attentionWeights(queries, keys, mask, bias), values)
 }
+
+/**
+ * The weights of softmax attention: queries `[b,h,s,d]`, keys `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` (none
+ * for content alone) -> `f32[b,h,s,l]`, zeros for a query that may attend to nothing.
+ */
+export function attentionWeights(queries: Tensor, keys: Tensor, mask: Tensor, bias?: Tensor): Tensor {
+  const scores = pairProducts(queries, keys)
+  const biased = bias ? add(scores, forEverySlot(scores.shape[0])(convert(bias, scores.dtype))) : scores
+  return maskedSoftmax(biased, broadcastInDim(mask, scores.shape, [0, 2, 3]))
+}
+
+/** Values by weight: weights `f32[b,h,s,l]`, values `[b,h,l,d]` -> `[b,h,s,d]`. */
+export const mixValues = (weights: Tensor, values: Tensor): Tensor =>
+  dotGeneral(convert(weights, values.dtype), values, { batching: [[0, 1], [0, 1]], contracting: [[3], [2]] })
 
 const attendAgain = recomputedAttention<{ readonly mask: Tensor; readonly bias: Tensor }>({
   scores: (queries, keys, { mask, bias }) => {
