@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import type { CompressionConfig } from '../nn/compress-layer.ts'
+import { auxiliaryLosses } from '../nn/compression-loss.ts'
+import { compressions } from '../nn/compression.ts'
 import { activations } from '../nn/feed-forward.ts'
 import { searches } from '../nn/retrieved-attention.ts'
 import { type Retrieval, retrievals } from '../nn/retrieval-plan.ts'
@@ -12,6 +15,7 @@ import { computeDTypes } from './model.ts'
 const size = z.int().positive()
 
 export const attentionKinds = ['scaled', 'normalized'] as const
+export const positionSchemes = ['t5', 'relative'] as const
 
 /** Keys of every model. */
 export const commonKeys = {
@@ -50,6 +54,10 @@ export const attentionKey = { attention: z.enum(attentionKinds).default('scaled'
 export const cacheKeys = {
   /** Tokens of earlier segments that each layer keeps; any length, 0 for none. By default the segment length. */
   cacheLength: z.int().nonnegative().optional(),
+  /** How scores know of distance: a learned bias by bucket of distance (T5), or Transformer-XL's products of queries with distances. */
+  positions: z.enum(positionSchemes).default('t5'),
+  /** Of relative positions: whether all layers share the two vectors that are added to queries, as in the paper, or each has its own. */
+  tiedQueryBiases: z.boolean().default(true),
 } as const
 
 /** Keys of models with an external memory. */
@@ -71,6 +79,17 @@ export const memoryKeys = {
   gateBias: z.number().default(0),
 } as const
 
+/** Keys of models with a compressed memory. */
+export const compressionKeys = {
+  /** Old memories that become one. */
+  compressionRate: size.default(4),
+  /** Places of the compressed memory; by default as many as the cache has. */
+  compressedLength: size.optional(),
+  compression: z.enum(compressions).default('convolution'),
+  /** What the compression is trained for; by default attention reconstruction for the convolutions, and none for what has nothing to learn. */
+  auxiliaryLoss: z.enum(auxiliaryLosses).optional(),
+} as const
+
 interface CommonInput {
   readonly segmentLength: number
   readonly width: number
@@ -79,15 +98,17 @@ interface CommonInput {
   readonly feedForwardSize?: number | undefined
   readonly positionBuckets: number
   readonly positionDistance: number
+  readonly positions?: (typeof positionSchemes)[number]
 }
 
 /** Rules over several keys. */
 export function checkCommon(config: CommonInput, issue: (path: string, message: string) => void): void {
-  const { width, heads, headSize, positionBuckets, positionDistance } = config
+  const { width, heads, headSize, positionBuckets, positionDistance, positions } = config
   if (headSize === undefined && width % heads !== 0)
     issue('heads', `${heads} heads do not divide the width ${width}: choose a divisor, or give headSize`)
   if (positionDistance <= positionBuckets / 2)
     issue('positionDistance', `${positionDistance} must be more than half of positionBuckets ${positionBuckets}: the first half is exact`)
+  if (positions === 'relative' && width % 2 !== 0) issue('width', `${width} is odd: relative positions need as many cosines as sines`)
 }
 
 /** The sizes that follow from others. */
@@ -114,5 +135,9 @@ export interface MemoryConfig {
 /** What the decoder needs to know, whichever model it is. */
 export interface DecoderConfig extends Common {
   readonly cacheLength: number
+  readonly positions: (typeof positionSchemes)[number]
+  readonly tiedQueryBiases: boolean
   readonly memory: MemoryConfig | null
+  /** Of a model that compresses what leaves its cache. */
+  readonly compression?: CompressionConfig
 }

@@ -2,8 +2,13 @@ import { checkpoint } from '../autodiff/custom.ts'
 import type { Tensor } from '../ir/module.ts'
 import { dropout, foldIn } from '../lib/random.ts'
 import { add } from '../ops/arithmetic.ts'
-import { type AttentionParameters, attend, initialAttention, project, projectOutput } from '../nn/attention.ts'
+import {
+  type AttentionParameters, attend, attentionWeights, initialAttention, project, projectKeysAndValues, projectOutput, projectQueries,
+} from '../nn/attention.ts'
 import { type CacheState, type KeysAndValues, attentionMask, emptyCache, grownLength, lengthAfterStart, throughCache } from '../nn/cache.ts'
+import { compressLayer } from '../nn/compress-layer.ts'
+import { type CompressedLayer, type CompressedState, type CompressionStep, compressedMask, compressionStep, emptyCompressed, nextCompressedState, throughCompressed } from '../nn/compressed-memory.ts'
+import { type CompressionParameters, initialCompression } from '../nn/compression.ts'
 import { embed, headLogits, tiedLogits } from '../nn/embedding.ts'
 import { type FeedForwardParameters, feedForward, initialFeedForward } from '../nn/feed-forward.ts'
 import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/initial.ts'
@@ -11,6 +16,7 @@ import { gateMemory } from '../nn/memory-gate.ts'
 import { type MemoryState, advanceMemory, emptyMemory, filledPlaces, writeMemory } from '../nn/memory.ts'
 import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
 import { type PositionMap, positionBias, positionMap } from '../nn/position.ts'
+import { type PositionRows, type QueryBiases, initialQueryBiases, positionRows, relativeQueries } from '../nn/relative-attention.ts'
 import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
@@ -19,16 +25,22 @@ import type { ApplyOptions, ModelInput, ModelOutput } from './model.ts'
 
 /**
  * The decoder that all models here are: embedding, layers of causal attention and feed-forward, logits. What a model has beyond that is
- * data: a cache of earlier segments (`cacheLength`), and layers with an external memory (`memory`). So a model without memory is exactly
- * the model with an empty one.
+ * data: a cache of earlier segments (`cacheLength`), layers with an external memory (`memory`), and a compressed memory of what leaves the
+ * cache (`compression`). So a model without memory is exactly the model with an empty one.
  */
 export interface LayerParameters {
   readonly attentionNorm: NormParameters
   readonly attention: AttentionParameters
-  /** `f32[buckets,h]` */
-  readonly positionBias: Tensor
+  /** `f32[buckets,h]`, of T5 positions. */
+  readonly positionBias?: Tensor
+  /** `f32[D,h*d]`, of relative positions. */
+  readonly positionKey?: Tensor
+  /** Of relative positions, where layers do not share them. */
+  readonly queryBiases?: QueryBiases
   /** `f32[h]`; memory layers alone have it. */
   readonly memoryGate?: Tensor
+  /** Layers with a compressed memory alone have it. */
+  readonly compression?: CompressionParameters
   readonly feedForwardNorm: NormParameters
   readonly feedForward: FeedForwardParameters
 }
@@ -37,6 +49,8 @@ export interface DecoderParameters {
   /** `f32[V,D]` */
   readonly embedding: Tensor
   readonly layers: readonly LayerParameters[]
+  /** Of relative positions, where layers share them. */
+  readonly queryBiases?: QueryBiases
   /** Absent where every layer ends with a norm. */
   readonly finalNorm?: NormParameters
   /** `f32[D,V]`; absent where the embedding is the output head too. */
@@ -46,6 +60,8 @@ export interface DecoderParameters {
 export interface DecoderState {
   readonly cache: CacheState | null
   readonly memory: MemoryState | null
+  /** Takes the cache's place where old memories are compressed. */
+  readonly compressed: CompressedState | null
 }
 
 export function initialDecoder(config: DecoderConfig, key: Tensor): DecoderParameters {
@@ -55,29 +71,39 @@ export function initialDecoder(config: DecoderConfig, key: Tensor): DecoderParam
     // Rows of length sqrt(D) where they are the output head too, whose logits are divided by that.
     embedding: draw([vocabularySize, width], 1),
     layers: Array.from({ length: config.layers }, (_, i) => initialLayer(config, draw, i)),
+    ...(config.positions === 'relative' && config.tiedQueryBiases ? { queryBiases: initialQueryBiases(draw, config) } : {}),
     ...(normPlacement === 'pre' ? { finalNorm: initialNorm(norm, width) } : {}),
     ...(tiedEmbedding ? {} : { head: draw([width, vocabularySize], width ** -0.5) }),
   }
 }
 
 function initialLayer(config: DecoderConfig, draw: ParameterDraw, index: number): LayerParameters {
-  const { width, heads, norm, memory } = config
+  const { width, heads, norm, memory, compression } = config
   return {
     attentionNorm: initialNorm(norm, width),
     attention: initialAttention(draw, config, config.attention === 'normalized' ? config.attentionScale : undefined),
-    positionBias: draw([config.positionBuckets, heads], width ** -0.5),
+    ...initialPositions(config, draw),
     ...(memory?.memoryLayers.includes(index + 1) ? { memoryGate: constantParameter([heads], memory.gateBias) } : {}),
     feedForwardNorm: initialNorm(norm, width),
     feedForward: initialFeedForward(draw, width, config.feedForwardSize),
+    ...(compression ? { compression: initialCompression(draw, compression, width) } : {}),
   }
 }
 
+function initialPositions(config: DecoderConfig, draw: ParameterDraw): Pick<LayerParameters, 'positionBias' | 'positionKey' | 'queryBiases'> {
+  const { width, heads, headSize, positionBuckets, positions, tiedQueryBiases } = config
+  if (positions === 't5') return { positionBias: draw([positionBuckets, heads], width ** -0.5) }
+  const positionKey = draw([width, heads * headSize], width ** -0.5)
+  return tiedQueryBiases ? { positionKey } : { positionKey, queryBiases: initialQueryBiases(draw, config) }
+}
+
 export function initialDecoderState(config: DecoderConfig, slots: number): DecoderState {
-  const { heads, headSize, memory } = config
+  const { heads, headSize, memory, compression } = config
   const shape = { slots, heads, headSize, dtype: config.computeDtype }
   return {
-    cache: emptyCache(shape, config.layers, config.cacheLength),
+    cache: compression ? null : emptyCache(shape, config.layers, config.cacheLength),
     memory: memory && emptyMemory({ ...shape, dtype: memory.memoryDtype }, memory.memoryLayers.length, memory.memorySize),
+    compressed: compression ? emptyCompressed({ slots, width: config.width, dtype: config.computeDtype }, config.layers, compression) : null,
   }
 }
 
@@ -85,8 +111,11 @@ export function initialDecoderState(config: DecoderConfig, slots: number): Decod
 interface StepContext {
   /** `bool[b,s,l]` */
   readonly mask: Tensor
-  readonly positions: PositionMap
+  readonly positions: PositionMap | PositionRows
+  /** Of relative positions, where layers share them. */
+  readonly queryBiases: QueryBiases | undefined
   readonly memory: MemoryContext | undefined
+  readonly compression: CompressionStep | undefined
   readonly dropoutKey: Tensor | undefined
 }
 
@@ -109,7 +138,7 @@ export function applyDecoder(
   options: ApplyOptions = {},
 ): ModelOutput<DecoderState> {
   const segment = input.tokens.shape[1]
-  const { context, cacheLength } = scope('shared', () => sharedContext(config, state, input, options))
+  const { context, cacheLength } = scope('shared', () => sharedContext(config, parameters, state, input, options))
   let x = scope('embed', () => dropped(embed(parameters.embedding, input.tokens, config.computeDtype), config, context, 0))
   const caches: KeysAndValues[] = []
   const memories: KeysAndValues[] = []
@@ -140,7 +169,13 @@ export function applyDecoder(
   }
 }
 
-function sharedContext(config: DecoderConfig, state: DecoderState, { tokens, start }: ModelInput, { dropoutKey }: ApplyOptions): { context: StepContext; cacheLength: Tensor | undefined } {
+function sharedContext(
+  config: DecoderConfig,
+  { queryBiases }: DecoderParameters,
+  state: DecoderState,
+  { tokens, start }: ModelInput,
+  { dropoutKey }: ApplyOptions,
+): { context: StepContext; cacheLength: Tensor | undefined } {
   const segment = tokens.shape[1]
   const cached = state.cache ? config.cacheLength : 0
   const extent = { queries: segment, keys: cached + segment, offset: cached }
@@ -148,7 +183,8 @@ function sharedContext(config: DecoderConfig, state: DecoderState, { tokens, sta
   const buckets = { buckets: config.positionBuckets, maxDistance: config.positionDistance }
   const context: StepContext = {
     mask: attentionMask(extent, cacheLength),
-    positions: positionMap(extent, buckets, config.computeDtype),
+    positions: config.positions === 't5' ? positionMap(extent, buckets, config.computeDtype) : positionRows(extent, config.width, config.computeDtype),
+    queryBiases,
     memory: memoryContext(config, state, start),
     dropoutKey: config.dropout > 0 ? dropoutKey : undefined,
   }
@@ -200,14 +236,15 @@ function layerAttention(
   config: DecoderConfig,
   parameters: LayerParameters,
   x: Tensor,
-  { mask, positions, memory: shared }: StepContext,
+  context: StepContext,
   cache: KeysAndValues | undefined,
   memory: KeysAndValues | undefined,
 ): { out: Tensor } & Omit<LayerResult, 'x'> {
+  const { mask, memory: shared } = context
   const { queries, keys, values } = project(parameters.attention, x, config)
   const { joined, next } = throughCache(cache, { keys, values })
-  const bias = scope('position', () => positionBias(parameters.positionBias, positions))
-  const local = attend(queries, joined.keys, joined.values, mask, bias)
+  const asked = scope('position', () => positioned(config, parameters, queries, context))
+  const local = attend(asked.queries, joined.keys, joined.values, mask, asked.bias)
   if (!memory || !shared) return { out: projectOutput(parameters.attention, local), cache: next, memory: undefined, weights: undefined }
   const { mixed, weights } = scope('memory', () => {
     const retrieved = retrievedAttention(queries, memory, { ...shared.config, filled: shared.filled })
@@ -216,6 +253,13 @@ function layerAttention(
   // Written after it was read: the memory and the cache overlap by the last segment.
   const written = scope('memory', () => writeMemory(memory, { keys, values }, shared.position))
   return { out: projectOutput(parameters.attention, mixed), cache: next, memory: written, weights }
+}
+
+/** Queries and bias as local attention takes them. */
+function positioned(config: DecoderConfig, layer: LayerParameters, queries: Tensor, { positions, queryBiases }: StepContext): { queries: Tensor; bias: Tensor } {
+  if (!('rows' in positions)) return { queries, bias: positionBias(layer.positionBias!, positions) }
+  const { positionKey, attention } = layer
+  return relativeQueries({ positionKey: positionKey!, biases: (queryBiases ?? layer.queryBiases)!, scale: attention.scale }, queries, positions, config)
 }
 
 /** Dropout of one of the places that have it, each with a key of its own. */

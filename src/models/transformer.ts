@@ -11,7 +11,7 @@ export const transformerSchema = z
 
 export type TransformerConfig = z.output<typeof transformerSchema>
 
-const decoderConfig = (config: TransformerConfig) => ({ ...config, cacheLength: 0, memory: null })
+const decoderConfig = (config: TransformerConfig) => ({ ...config, cacheLength: 0, positions: 't5' as const, tiedQueryBiases: true, memory: null })
 
 /** Source: Vaswani et al. 2017, decoder; relative positions of Raffel et al. 2020. */
 export const transformer: LanguageModel<TransformerConfig, DecoderParameters, DecoderState> = {

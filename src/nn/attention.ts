@@ -89,9 +89,9 @@ function scaledQueries({ scale }: AttentionParameters, queries: Tensor): Tensor 
 const storedKeys = ({ scale }: AttentionParameters, keys: Tensor): Tensor => (scale ? l2Normalize(keys) : keys)
 
 /**
- * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` ->
- * `[b,h,s,d]`. A query that may attend to nothing gets zeros. The softmax is taken in f32. A program for a TPU computes the scores anew for
- * each pass over them, others keep them: there arithmetic is what costs.
+ * Softmax attention: queries `[b,h,s,d]`, keys and values `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` or
+ * `f32[b,h,s,l]` -> `[b,h,s,d]`. A query that may attend to nothing gets zeros. The softmax is taken in f32. A program for a TPU computes the
+ * scores anew for each pass over them, others keep them: there arithmetic is what costs.
  */
 export const attend = (queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, bias: Tensor): Tensor =>
   currentTarget() === 'tpu' ? attendAgain(queries, keys, values, { mask, bias }) : attendKeeping(queries, keys, values, mask, bias)
@@ -101,12 +101,13 @@ function attendKeeping(queries: Tensor, keys: Tensor, values: Tensor, mask: Tens
 }
 
 /**
- * The weights of softmax attention: queries `[b,h,s,d]`, keys `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` (none
- * for content alone) -> `f32[b,h,s,l]`, zeros for a query that may attend to nothing.
+ * The weights of softmax attention: queries `[b,h,s,d]`, keys `[b,h,l,d]`, `mask bool[b,s,l]` (or of one slot for all), bias `f32[h,s,l]` or
+ * `f32[b,h,s,l]` (none for content alone) -> `f32[b,h,s,l]`, zeros for a query that may attend to nothing.
  */
 export function attentionWeights(queries: Tensor, keys: Tensor, mask: Tensor, bias?: Tensor): Tensor {
   const scores = pairProducts(queries, keys)
-  const biased = bias ? add(scores, forEverySlot(scores.shape[0])(convert(bias, scores.dtype))) : scores
+  const own = bias && convert(bias, scores.dtype)
+  const biased = own ? add(scores, own.rank === scores.rank ? own : forEverySlot(scores.shape[0])(own)) : scores
   return maskedSoftmax(biased, broadcastInDim(mask, scores.shape, [0, 2, 3]))
 }
 
@@ -117,20 +118,24 @@ export const mixValues = (weights: Tensor, values: Tensor): Tensor =>
 const attendAgain = recomputedAttention<{ readonly mask: Tensor; readonly bias: Tensor }>({
   scores: (queries, keys, { mask, bias }) => {
     const products = pairProducts(queries, keys)
-    const biased = add(products, broadcastInDim(convert(bias, products.dtype), products.shape, [1, 2, 3]))
+    const own = convert(bias, products.dtype)
+    const biased = add(products, own.rank === products.rank ? own : broadcastInDim(own, products.shape, [1, 2, 3]))
     return select(broadcastInDim(mask, products.shape, [0, 2, 3]), biased, -Infinity)
   },
-  extraGradient: ({ bias }, dScores) => ({ mask: null, bias: reduceSum(convert(dScores, bias.dtype), 0) }),
+  extraGradient: ({ bias }, dScores) => {
+    const own = convert(dScores, bias.dtype)
+    return { mask: null, bias: bias.rank === own.rank ? own : reduceSum(own, 0) }
+  },
   intoKeys: true,
 })
 
 /**
- * `[h,s,l] -> [b,h,s,l]`. Its gradient is a sum over the slots, here a product with ones: XLA's CPU compiler takes ten times as long for a sum
- * over the first axis.
+ * The same for every slot: `[h,s,l] -> [b,h,s,l]`. Its gradient is a sum over the slots, here a product with ones: XLA's CPU compiler takes ten
+ * times as long for a sum over the first axis.
  */
-const forEverySlot = (slots: number): ((bias: Tensor) => Tensor) =>
+export const forEverySlot = (slots: number): ((bias: Tensor) => Tensor) =>
   customVjp(
-    (bias: Tensor): readonly [Tensor, null] => [broadcastInDim(bias, [slots, ...bias.shape], [1, 2, 3]), null],
+    (bias: Tensor): readonly [Tensor, null] => [broadcastInDim(bias, [slots, ...bias.shape], bias.shape.map((_, axis) => axis + 1)), null],
     (_: null, d: Tensor) => [dotGeneral(ones(tensorType(d.dtype, [slots])), d, { contracting: [[0], [0]], precision: 'HIGHEST' })],
   )
 

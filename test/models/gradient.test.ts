@@ -59,6 +59,9 @@ function checkGradient(it: Scene): void {
 describe('gradients agree with central differences', () => {
   test('transformer', () => checkGradient(scene({ ...tiny, model: 'transformer', norm: 'layer', normPlacement: 'post', tiedEmbedding: false })))
   test('transformer-xl', () => checkGradient(scene({ ...tiny, model: 'transformer-xl', cacheLength: 5 })))
+  test('transformer-xl, relative positions', () => checkGradient(scene({ ...tiny, model: 'transformer-xl', cacheLength: 5, positions: 'relative' })))
+  test('transformer-xl, relative positions, lowered for a TPU', () =>
+    checkGradient(scene({ ...tiny, model: 'transformer-xl', cacheLength: 5, positions: 'relative', attention: 'normalized' }, { target: 'tpu' })))
   test('memorizing-transformer', () => checkGradient(scene(memorizing)))
   test('memorizing-transformer with dropout', () => checkGradient(scene({ ...memorizing, dropout: 0.3 }, { dropping: true })))
   test('memorizing-transformer, lowered for a TPU', () => checkGradient(scene(memorizing, { target: 'tpu' })))
