@@ -1,4 +1,4 @@
-import { checkpoint } from '../autodiff/custom.ts'
+import { checkpoint, stopGradient } from '../autodiff/custom.ts'
 import type { Tensor } from '../ir/module.ts'
 import { dropout, foldIn } from '../lib/random.ts'
 import { add } from '../ops/arithmetic.ts'
@@ -20,7 +20,7 @@ import { type PositionRows, type QueryBiases, initialQueryBiases, positionRows, 
 import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
-import { memoryDiagnostics } from './diagnostics.ts'
+import { compressionDiagnostics, compressionOutput, memoryDiagnostics } from './diagnostics.ts'
 import type { ApplyOptions, ModelInput, ModelOutput } from './model.ts'
 
 /**
@@ -86,7 +86,7 @@ function initialLayer(config: DecoderConfig, draw: ParameterDraw, index: number)
     ...(memory?.memoryLayers.includes(index + 1) ? { memoryGate: constantParameter([heads], memory.gateBias) } : {}),
     feedForwardNorm: initialNorm(norm, width),
     feedForward: initialFeedForward(draw, width, config.feedForwardSize),
-    ...(compression ? { compression: initialCompression(draw, compression, width) } : {}),
+    ...(compression ? { compression: initialCompression(draw, compression, width, compression.auxiliaryLoss === 'auto-encoding') } : {}),
   }
 }
 
@@ -103,7 +103,7 @@ export function initialDecoderState(config: DecoderConfig, slots: number): Decod
   return {
     cache: compression ? null : emptyCache(shape, config.layers, config.cacheLength),
     memory: memory && emptyMemory({ ...shape, dtype: memory.memoryDtype }, memory.memoryLayers.length, memory.memorySize),
-    compressed: compression ? emptyCompressed({ slots, width: config.width, dtype: config.computeDtype }, config.layers, compression) : null,
+    compressed: compression ? emptyCompressed({ slots, width: config.width, dtype: config.computeDtype }, config.layers, compression, compression.compression === 'most-used') : null,
   }
 }
 
@@ -143,29 +143,42 @@ export function applyDecoder(
   const caches: KeysAndValues[] = []
   const memories: KeysAndValues[] = []
   const weights: Tensor[] = []
+  const compressed: CompressedLayer[] = []
+  const losses: Tensor[] = []
   parameters.layers.forEach((layer, index) => {
     const memoryIndex = config.memory?.memoryLayers.indexOf(index + 1) ?? -1
     const run = (layerParameters: LayerParameters, inputs: Tensor) =>
-      applyLayer(config, layerParameters, inputs, context, index, state.cache?.layers[index], state.memory?.layers[memoryIndex])
+      applyLayer(config, layerParameters, inputs, context, index, {
+        cache: state.cache?.layers[index],
+        memory: state.memory?.layers[memoryIndex],
+        compressed: state.compressed?.layers[index],
+      })
     const result = scope(`layer${index + 1}`, () => (config.rematerialize ? checkpoint(run) : run)(layer, x))
     x = result.x
     if (result.cache) caches.push(result.cache)
     if (result.memory) memories.push(result.memory)
     if (result.weights) weights.push(result.weights)
+    if (result.compressed) compressed.push(result.compressed)
+    if (result.loss) losses.push(result.loss)
   })
   const { finalNorm, head, embedding } = parameters
   const logits = scope('logits', () => {
     const final = finalNorm ? normalize(finalNorm, x) : x
     return head ? headLogits(head, final) : tiedLogits(embedding, final)
   })
-  const { memory } = context
+  const { memory, compression } = context
   return {
     logits,
     state: {
       cache: cacheLength ? { length: grownLength(cacheLength, segment, config.cacheLength), layers: caches } : null,
       memory: memory ? { ...advanceMemory(memory, segment, memory.config.memorySize), layers: memories } : null,
+      compressed: compression ? nextCompressedState(compression, compressed) : null,
     },
-    diagnostics: memory ? memoryDiagnostics(memory.config, parameters.layers, memory.length, weights) : {},
+    ...(losses.length > 0 ? { auxiliary: compressionOutput(config.compression!.auxiliaryLoss, losses) } : {}),
+    diagnostics: {
+      ...(memory ? memoryDiagnostics(memory.config, parameters.layers, memory.length, weights) : {}),
+      ...(compression ? compressionDiagnostics(compression) : {}),
+    },
   }
 }
 
@@ -177,15 +190,17 @@ function sharedContext(
   { dropoutKey }: ApplyOptions,
 ): { context: StepContext; cacheLength: Tensor | undefined } {
   const segment = tokens.shape[1]
-  const cached = state.cache ? config.cacheLength : 0
+  const compression = config.compression && state.compressed ? compressionStep(state.compressed, start, segment, config.compression) : undefined
+  const cached = compression ? compression.sizes.compressedLength + config.cacheLength : state.cache ? config.cacheLength : 0
   const extent = { queries: segment, keys: cached + segment, offset: cached }
   const cacheLength = state.cache ? lengthAfterStart(state.cache.length, start) : undefined
   const buckets = { buckets: config.positionBuckets, maxDistance: config.positionDistance }
   const context: StepContext = {
-    mask: attentionMask(extent, cacheLength),
+    mask: compression ? compressedMask(compression) : attentionMask(extent, cacheLength),
     positions: config.positions === 't5' ? positionMap(extent, buckets, config.computeDtype) : positionRows(extent, config.width, config.computeDtype),
     queryBiases,
     memory: memoryContext(config, state, start),
+    compression,
     dropoutKey: config.dropout > 0 ? dropoutKey : undefined,
   }
   return { context, cacheLength }
@@ -198,12 +213,19 @@ function memoryContext({ memory: config }: DecoderConfig, { memory }: DecoderSta
   return { config, position, length, filled: filledPlaces({ position, length }, config.memorySize) }
 }
 
-interface LayerResult {
+/** What a layer keeps from one step to the next. */
+interface LayerState {
+  readonly cache?: KeysAndValues | undefined
+  readonly memory?: KeysAndValues | undefined
+  readonly compressed?: CompressedLayer | undefined
+}
+
+interface LayerResult extends LayerState {
   readonly x: Tensor
-  readonly cache: KeysAndValues | undefined
-  readonly memory: KeysAndValues | undefined
   /** `f32[b,h,s,k]`, of a memory layer. */
-  readonly weights: Tensor | undefined
+  readonly weights?: Tensor | undefined
+  /** `f32[]`, of a compression that is trained. */
+  readonly loss?: Tensor | undefined
 }
 
 function applyLayer(
@@ -212,8 +234,7 @@ function applyLayer(
   x: Tensor,
   context: StepContext,
   index: number,
-  cache: KeysAndValues | undefined,
-  memory: KeysAndValues | undefined,
+  state: LayerState,
 ): LayerResult {
   const residual = (name: string, norm: NormParameters, input: Tensor, site: number, branch: (normed: Tensor) => Tensor): Tensor =>
     scope(name, () => {
@@ -223,7 +244,7 @@ function applyLayer(
     })
   let kept: Omit<LayerResult, 'x'> | undefined
   const attended = residual('attention', parameters.attentionNorm, x, 2 * index + 1, (normed) => {
-    const { out, ...rest } = layerAttention(config, parameters, normed, context, cache, memory)
+    const { out, ...rest } = layerAttention(config, parameters, normed, context, state)
     kept = rest
     return out
   })
@@ -232,27 +253,47 @@ function applyLayer(
   return { x: out, ...kept! }
 }
 
-function layerAttention(
-  config: DecoderConfig,
-  parameters: LayerParameters,
-  x: Tensor,
-  context: StepContext,
-  cache: KeysAndValues | undefined,
-  memory: KeysAndValues | undefined,
-): { out: Tensor } & Omit<LayerResult, 'x'> {
+function layerAttention(config: DecoderConfig, parameters: LayerParameters, x: Tensor, context: StepContext, state: LayerState): { out: Tensor } & Omit<LayerResult, 'x'> {
   const { mask, memory: shared } = context
-  const { queries, keys, values } = project(parameters.attention, x, config)
-  const { joined, next } = throughCache(cache, { keys, values })
+  const { attention } = parameters
+  const { queries, fresh, joined, cache } = localKeys(config, attention, x, state)
   const asked = scope('position', () => positioned(config, parameters, queries, context))
   const local = attend(asked.queries, joined.keys, joined.values, mask, asked.bias)
-  if (!memory || !shared) return { out: projectOutput(parameters.attention, local), cache: next, memory: undefined, weights: undefined }
+  if (state.compressed && context.compression) {
+    const usage = config.compression!.compression === 'most-used' ? attentionWeights(...stopGradient([asked.queries, joined.keys, mask, asked.bias] as const)) : undefined
+    const layer = { memories: state.compressed, x, weights: usage, attention, sizes: config }
+    const { next, loss } = compressLayer(config.compression!, parameters.compression!, context.compression, layer)
+    return { out: projectOutput(attention, local), compressed: next, loss }
+  }
+  if (!state.memory || !shared || !fresh) return { out: projectOutput(attention, local), cache }
+  const { memory } = state
   const { mixed, weights } = scope('memory', () => {
     const retrieved = retrievedAttention(queries, memory, { ...shared.config, filled: shared.filled })
     return { mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length), weights: retrieved.weights }
   })
   // Written after it was read: the memory and the cache overlap by the last segment.
-  const written = scope('memory', () => writeMemory(memory, { keys, values }, shared.position))
-  return { out: projectOutput(parameters.attention, mixed), cache: next, memory: written, weights }
+  const written = scope('memory', () => writeMemory(memory, fresh, shared.position))
+  return { out: projectOutput(attention, mixed), cache, memory: written, weights }
+}
+
+interface LocalKeys {
+  readonly queries: Tensor
+  /** The segment's own; absent where keys and values are projected from compressed memory, cache and segment at once. */
+  readonly fresh?: KeysAndValues
+  readonly joined: KeysAndValues
+  /** The cache after the segment. */
+  readonly cache?: KeysAndValues | undefined
+}
+
+/** What local attention reads: keys and values out of the cache, or of the vectors that a compressed memory keeps. */
+function localKeys(config: DecoderConfig, attention: AttentionParameters, x: Tensor, { cache, compressed }: LayerState): LocalKeys {
+  if (compressed && config.compression) {
+    const kept = throughCompressed(compressed, x, config.compression)
+    return { queries: projectQueries(attention, x, config), joined: projectKeysAndValues(attention, kept, config) }
+  }
+  const { queries, keys, values } = project(attention, x, config)
+  const { joined, next } = throughCache(cache, { keys, values })
+  return { queries, fresh: { keys, values }, joined, cache: next }
 }
 
 /** Queries and bias as local attention takes them. */

@@ -55,10 +55,20 @@ export interface ApplyOptions {
   readonly dropoutKey?: Tensor | undefined
 }
 
+/** What a model is trained by beside its predictions, for parts of it that these do not reach. */
+export interface AuxiliaryOutput {
+  /** `f32[]`: added to the loss of the predictions in training, and nowhere else. */
+  readonly loss: Tensor
+  /** What it is made of, by name: small `f32` tensors. */
+  readonly parts: Record<string, Tensor>
+}
+
 export interface ModelOutput<State> {
   /** `f32[b,s,V]` */
   readonly logits: Tensor
   readonly state: State
+  /** Absent where a model is trained by its predictions alone. */
+  readonly auxiliary?: AuxiliaryOutput
   /** Small `f32` tensors to look at; nothing is computed for those that a program does not return. */
   readonly diagnostics: Record<string, Tensor>
 }

@@ -16,6 +16,15 @@ const sizes = {
   'paper-8b': { vocabularySize: 32000, segmentLength: 512, width: 4096, layers: 16, heads: 64, headSize: 128, feedForwardSize: 32768, computeDtype: 'bf16' },
 } as const
 
+/** At paper sizes the rate and the length that Rae et al. 2020 used on books (PG-19), at smaller ones a longer reach for the same cost. */
+const compressions = {
+  tiny: { compressionRate: 4, compressedLength: 32 },
+  small: { compressionRate: 4, compressedLength: 128 },
+  'paper-200m': { compressionRate: 2, compressedLength: 512 },
+  'paper-1b': { compressionRate: 2, compressedLength: 512 },
+  'paper-8b': { compressionRate: 2, compressedLength: 512 },
+} as const
+
 const memories = {
   tiny: { memorySize: 128, neighbours: 8, memoryLayers: [2] },
   small: { memorySize: 4096, neighbours: 32, memoryLayers: [2] },
@@ -41,6 +50,8 @@ export function presetOf(model: string, name: string): Record<string, unknown> {
       return { model, attention: 'normalized', ...size }
     case 'transformer-xl':
       return { model, attention: 'normalized', ...size, cacheLength: size.segmentLength }
+    case 'compressive-transformer':
+      return { model, attention: 'normalized', ...size, cacheLength: size.segmentLength, ...compressions[known] }
     default:
       return { model, ...size, cacheLength: size.segmentLength, ...memories[known] }
   }

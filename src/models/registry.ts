@@ -1,12 +1,13 @@
 import { InputError } from '../ir/errors.ts'
 import { ConfigurationError, checkConfiguration, nearest } from './configuration.ts'
+import { compressiveTransformer } from './compressive-transformer.ts'
 import { memorizingTransformer } from './memorizing-transformer.ts'
 import type { LanguageModel, ModelConfig } from './model.ts'
 import { presetOf } from './presets.ts'
 import { transformerXl } from './transformer-xl.ts'
 import { transformer } from './transformer.ts'
 
-const models: readonly LanguageModel<any>[] = [transformer, transformerXl, memorizingTransformer]
+const models: readonly LanguageModel<any>[] = [transformer, transformerXl, compressiveTransformer, memorizingTransformer]
 
 /** The names of all models. */
 export const modelNames: readonly string[] = models.map(({ name }) => name)

@@ -48,7 +48,12 @@ export interface CompressionParameters {
 }
 
 /** Parameters of one layer's compression, and of the way back where a loss needs it (`restoring`). */
-export function initialCompression(draw: ParameterDraw, kind: Compression, rate: number, width: number, restoring: boolean): CompressionParameters {
+export function initialCompression(
+  draw: ParameterDraw,
+  { compression: kind, compressionRate: rate }: { readonly compression: Compression; readonly compressionRate: number },
+  width: number,
+  restoring: boolean,
+): CompressionParameters {
   const convolution = (places: number, inputs: number): ConvolutionParameters =>
     ({ kernel: draw([places, width, width], inputs ** -0.5), bias: constantParameter([width], 0) })
   return {

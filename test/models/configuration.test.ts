@@ -59,6 +59,23 @@ describe('configurations that cannot be', () => {
     `)
   })
 
+  test('a compressed memory with nothing to compress, or with less room than a step needs', () => {
+    const compressive = { model: 'compressive-transformer', vocabularySize: 256, segmentLength: 18, width: 32, layers: 2, heads: 4, cacheLength: 16 }
+    expect(configure(compressive).config).toMatchObject({ compressionRate: 4, compressedLength: 16, compression: 'convolution', auxiliaryLoss: 'attention-reconstruction' })
+    expect(configure({ ...compressive, compression: 'most-used', cacheLength: 4, compressedLength: 5 }).config).toMatchObject({ auxiliaryLoss: 'none', compressedLength: 5 })
+    expect(messageOf(() => configure({ ...compressive, cacheLength: 0, compressedLength: 4 }))).toMatchInlineSnapshot(`
+      "the configuration of compressive-transformer:
+        cacheLength: 0 leaves nothing to compress: it must be 1 or more
+        compressedLength: 4 places are fewer than one step fills: a segment of 18 at a compressionRate of 4 makes 5"
+    `)
+    expect(messageOf(() => configure({ ...compressive, compression: 'pooling', auxiliaryLoss: 'both', compressionRate: 0 }))).toMatchInlineSnapshot(`
+      "the configuration of compressive-transformer:
+        compressionRate: 0 is not allowed (expected number to be >0)
+        compression: "pooling" is not allowed (expected one of "max-pooling"|"mean-pooling"|"convolution"|"dilated-convolution"|"most-used")
+        auxiliaryLoss: "both" is not allowed (expected one of "none"|"auto-encoding"|"attention-reconstruction")"
+    `)
+  })
+
   test('position buckets that overlap', () => {
     expect(complaint({ positionDistance: 16 })).toMatchInlineSnapshot(`
       "the configuration of memorizing-transformer:
@@ -68,10 +85,10 @@ describe('configurations that cannot be', () => {
 
   test('an unknown model or preset', () => {
     expect(messageOf(() => configure({ ...base, model: 'memorising-transformer' }))).toMatchInlineSnapshot(
-      `"there is no model memorising-transformer, did you mean memorizing-transformer? (models: transformer, transformer-xl, memorizing-transformer)"`,
+      `"there is no model memorising-transformer, did you mean memorizing-transformer? (models: transformer, transformer-xl, compressive-transformer, memorizing-transformer)"`,
     )
     expect(messageOf(() => configure({ width: 3 }))).toMatchInlineSnapshot(
-      `"a model's configuration: model: missing (one of transformer, transformer-xl, memorizing-transformer)"`,
+      `"a model's configuration: model: missing (one of transformer, transformer-xl, compressive-transformer, memorizing-transformer)"`,
     )
     expect(messageOf(() => preset('transformer', 'paper-200'))).toMatchInlineSnapshot(
       `"there is no preset paper-200, did you mean paper-200m? (presets: tiny, small, paper-200m, paper-1b, paper-8b)"`,
