@@ -18,7 +18,7 @@ export interface ReferenceConfig {
   readonly memory?: { readonly memorySize: number; readonly neighbours: number; readonly memoryLayers: readonly number[] }
 }
 
-type Vector = number[]
+export type Vector = number[]
 
 interface Seen {
   /** Of each layer, token and head. */
@@ -26,31 +26,31 @@ interface Seen {
   readonly values: Vector[][]
 }
 
-const at = (array: HostArray, ...index: number[]): number => Number(array.data[index.reduce((flat, i, axis) => flat * array.shape[axis] + i, 0)])
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
-const dot = (a: Vector, b: Vector): number => a.reduce((sum, value, i) => sum + value * b[i], 0)
-const times = (x: Vector, matrix: HostArray): Vector => range(matrix.shape[1]).map((j) => x.reduce((sum, value, i) => sum + value * at(matrix, i, j), 0))
-const unit = (x: Vector): Vector => x.map((value) => value / Math.sqrt(dot(x, x) + 1e-6))
+export const at = (array: HostArray, ...index: number[]): number => Number(array.data[index.reduce((flat, i, axis) => flat * array.shape[axis] + i, 0)])
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+export const dot = (a: Vector, b: Vector): number => a.reduce((sum, value, i) => sum + value * b[i], 0)
+export const times = (x: Vector, matrix: HostArray): Vector => range(matrix.shape[1]).map((j) => x.reduce((sum, value, i) => sum + value * at(matrix, i, j), 0))
+export const unit = (x: Vector): Vector => x.map((value) => value / Math.sqrt(dot(x, x) + 1e-6))
 
-function softmax(scores: number[]): number[] {
+export function softmax(scores: number[]): number[] {
   const largest = Math.max(...scores)
   const parts = scores.map((score) => Math.exp(score - largest))
   const sum = parts.reduce((a, b) => a + b, 0)
   return parts.map((part) => part / sum)
 }
 
-const blend = (weights: number[], vectors: Vector[]): Vector => range(vectors[0].length).map((i) => weights.reduce((sum, weight, j) => sum + weight * vectors[j][i], 0))
+export const blend = (weights: number[], vectors: Vector[]): Vector => range(vectors[0].length).map((i) => weights.reduce((sum, weight, j) => sum + weight * vectors[j][i], 0))
 
-function norm(x: Vector, { scale, bias }: { scale: HostArray; bias?: HostArray }): Vector {
+export function norm(x: Vector, { scale, bias }: { scale: HostArray; bias?: HostArray }): Vector {
   const mean = bias ? x.reduce((a, b) => a + b, 0) / x.length : 0
   const centred = x.map((value) => value - mean)
   const deviation = Math.sqrt(dot(centred, centred) / x.length + 1e-6)
   return centred.map((value, i) => (value / deviation) * at(scale, i) + (bias ? at(bias, i) : 0))
 }
 
-const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+export const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 
-function bucket(distance: number, { positionBuckets, positionDistance }: ReferenceConfig): number {
+export function bucket(distance: number, { positionBuckets, positionDistance }: ReferenceConfig): number {
   const half = positionBuckets / 2
   if (distance < half) return distance
   return Math.min(positionBuckets - 1, half + Math.floor((half * Math.log(distance / half)) / Math.log(positionDistance / half)))
