@@ -21,18 +21,18 @@ import { transpose } from '../ops/transpose.ts'
  * Which row goes to which bin. A search that keeps the best few of each bin loses neighbours when many of them share a bin. For data whose
  * order has nothing to do with the scores that is a matter of chance, which the recall theory reckons with; other data make it happen always:
  * with bins i mod L, all rows of a period of L share one. So rows are moved: blocks of 128 rows by `stir`, which multiplies the bits of their number
- * by Pascal's triangle modulo 2, and rows within each block by a number of the block's own, which comes of the same triangle.
+ * by Pascal's triangle modulo 2, and the rows within each block are turned, as on a wheel, by a number of the block's own, which comes of the same triangle.
  *
  * Every t rows of that triangle are independent in every t neighbouring columns (the property that makes Sobol's points even). So for any power
  * of two as a period, rows of one phase in 128 blocks that follow each other lie in 128 different bins. Rows of one block lie in bins of their own
- * anyway, as the best of sorted rows do. What has no pattern about it, `scatter`, keeps two phases from meeting in all of their bins or in none. No
+ * anyway, as the best of sorted rows do. The turn is scrambled last, so that two phases meet in about as many of their bins as chance would have it. No
  * fixed assignment is safe from rows laid out against it.
  *
  * `stirBins` does it inside the program that searches, `mixRows` once for a database that is searched many times.
  */
 
 /** Rows in a block: as many as a TPU's registers have lanes, and the least number of bins. */
-const blockRows = 128
+export const blockRows = 128
 const blockBits = 7
 
 const swaps = [[1, 0x55555555], [2, 0x33333333], [4, 0x0f0f0f0f], [8, 0x00ff00ff], [16, 0x0000ffff]] as const
@@ -41,32 +41,19 @@ const swaps = [[1, 0x55555555], [2, 0x33333333], [4, 0x0f0f0f0f], [8, 0x00ff00ff
 const stir = (x: Tensor): Tensor => swaps.reduce((bits, [by, mask]) => xor(bits, and(shiftRightLogical(bits, by), mask)), x)
 const stirNumber = (x: number): number => swaps.reduce((bits, [by, mask]) => bits ^ ((bits >>> by) & mask), x)
 
-/** Rounds of an odd factor and what is added, after which high bits go to low ones: bijections of the numbers below 128 without pattern. */
-type Rounds = readonly (readonly [factor: number, added: number])[]
-const rowRounds: Rounds = [[0x2d, 0x15], [0x5b, 0x3e]]
-const blockRounds: Rounds = [[0x6b, 0x4c], [0x35, 0x1b], [0x5d, 0x62], [0x2b, 0x37]]
-/** Of each factor of `rowRounds` the inverse modulo 128. */
-const rowInverses = [0x25, 0x53] as const
+/** Rounds of an odd factor and what is added, after which high bits go to low ones: a bijection of the numbers below 128 without pattern. */
+const turnRounds = [[0x6b, 0x4c], [0x35, 0x1b], [0x5d, 0x62], [0x2b, 0x37]] as const
 
-const scatter = (x: Tensor, rounds: Rounds): Tensor =>
-  rounds.reduce((bits, [factor, added]) => {
+/** By how many rows the rows of a block are turned: `block i32` -> the same shape, below 128. */
+const turnOf = (block: Tensor): Tensor =>
+  turnRounds.reduce((bits, [factor, added]) => {
     const product = and(add(multiply(bits, factor), added), blockRows - 1)
     return xor(product, shiftRightLogical(product, 3))
-  }, x)
-
-/** Undoes `scatter(x, rowRounds)`. */
-const gatherRow = (x: Tensor): Tensor =>
-  rowRounds.reduceRight((bits, [, added], round) => {
-    const product = xor(xor(bits, shiftRightLogical(bits, 3)), shiftRightLogical(bits, 6))
-    return and(multiply(subtract(product, added), rowInverses[round]), blockRows - 1)
-  }, x)
-
-/** What a block adds to the bins of its rows: `block i32` -> the same shape, below 128. */
-const turnOf = (block: Tensor): Tensor => scatter(and(stir(shiftLeft(block, blockBits)), blockRows - 1), blockRounds)
+  }, and(stir(shiftLeft(block, blockBits)), blockRows - 1))
 
 /** Where in its block a row goes, and which row stands at a place there, for rows and blocks `i32` of one shape. */
-const placeInBlock = (row: Tensor, block: Tensor): Tensor => xor(scatter(row, rowRounds), turnOf(block))
-const rowInBlock = (place: Tensor, block: Tensor): Tensor => gatherRow(xor(place, turnOf(block)))
+const placeInBlock = (row: Tensor, block: Tensor): Tensor => and(add(row, turnOf(block)), blockRows - 1)
+export const rowInBlock = (place: Tensor, block: Tensor): Tensor => and(subtract(place, turnOf(block)), blockRows - 1)
 
 /** The block that stands at a place of a view with lines of `count` blocks: `i32` of any shape -> the same. */
 function blockAt(place: Tensor, count: number): Tensor {
@@ -100,8 +87,8 @@ function turnBlocks(blocks: Tensor, numbers: Tensor): Tensor {
   const batch = blocks.rank - 3
   const square = tensorType('i32', [numbers.shape[0], blockRows, blockRows])
   const ofBlock = broadcastInDim(turnOf(numbers), square.shape, [0])
-  const ofRow = broadcastInDim(scatter(iota(tensorType('i32', [blockRows]), 0), rowRounds), square.shape, [2])
-  const matrices = convert(compare(xor(ofRow, ofBlock), iota(square, 1), 'EQ'), blocks.dtype)
+  const target = and(add(iota(square, 2), ofBlock), blockRows - 1)
+  const matrices = convert(compare(target, iota(square, 1), 'EQ'), blocks.dtype)
   // 0 times NaN is NaN: a row with one would spoil its whole line. It goes through the product as a number that no data has.
   const mark = largestFinite(blocks.dtype) > 2 ** 1000 ? 2 ** 1023 : Math.min(largestFinite(blocks.dtype), 2 ** 127)
   const finite = select(compare(abs(blocks), mark, 'LT'), blocks, fill(mark, blocks.type))
@@ -117,7 +104,7 @@ function turnBlocks(blocks: Tensor, numbers: Tensor): Tensor {
  * Where `mixRows` puts blocks, or with `back` which blocks stand at places. Their number is divided into powers of two, and each part is ordered
  * by `stir`, less what would lead out of the part.
  */
-function movedBlock(block: Tensor, count: number, back: boolean): Tensor {
+export function movedBlock(block: Tensor, count: number, back: boolean): Tensor {
   const like = (value: number): Tensor => fill(value, block.type)
   let [start, mask, turn] = [like(0), like(0), like(0)]
   for (let from = 0; from < count; ) {

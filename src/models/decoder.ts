@@ -13,11 +13,12 @@ import { embed, headLogits, tiedLogits } from '../nn/embedding.ts'
 import { type FeedForwardParameters, feedForward, initialFeedForward } from '../nn/feed-forward.ts'
 import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/initial.ts'
 import { gateMemory } from '../nn/memory-gate.ts'
-import { type MemoryState, advanceMemory, emptyMemory, filledPlaces, writeMemory } from '../nn/memory.ts'
+import { type MemoryState, advanceMemory, emptyMemory, filledRows, writeMemory } from '../nn/memory.ts'
 import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
 import { type PositionMap, positionBias, positionMap } from '../nn/position.ts'
 import { type PositionRows, type QueryBiases, initialQueryBiases, positionRows, relativeQueries } from '../nn/relative-attention.ts'
 import { retrievedAttention } from '../nn/retrieved-attention.ts'
+import { ringOrder } from '../nn/ring.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
 import { compressionDiagnostics, compressionOutput, memoryDiagnostics } from './diagnostics.ts'
@@ -210,7 +211,7 @@ function memoryContext({ memory: config }: DecoderConfig, { memory }: DecoderSta
   if (!config || !memory) return undefined
   const length = lengthAfterStart(memory.length, start)
   const { position } = memory
-  return { config, position, length, filled: filledPlaces({ position, length }, config.memorySize) }
+  return { config, position, length, filled: filledRows({ position, length }, config.memorySize) }
 }
 
 /** What a layer keeps from one step to the next. */
@@ -268,7 +269,7 @@ function layerAttention(config: DecoderConfig, parameters: LayerParameters, x: T
   if (!state.memory || !shared || !fresh) return { out: projectOutput(attention, local), cache }
   const { memory } = state
   const { mixed, weights } = scope('memory', () => {
-    const retrieved = retrievedAttention(queries, memory, { ...shared.config, filled: shared.filled })
+    const retrieved = retrievedAttention(queries, memory, { ...shared.config, rowOrder: ringOrder(memory.keys.shape[2]), filled: shared.filled })
     return { mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length), weights: retrieved.weights }
   })
   // Written after it was read: the memory and the cache overlap by the last segment.

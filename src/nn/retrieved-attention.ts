@@ -1,7 +1,8 @@
 import { stopGradient } from '../autodiff/custom.ts'
 import type { DType } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
-import { nearest } from '../knn/nearest.ts'
+import { unmixedIndex } from '../knn/mix-rows.ts'
+import { type RowOrder, nearest } from '../knn/nearest.ts'
 import { positionBits } from '../knn/packed.ts'
 import { type SearchPlan, chooseLowering } from '../knn/plan.ts'
 import type { Neighbours } from '../knn/top-k.ts'
@@ -26,8 +27,13 @@ import { type Retrieval, chooseRetrieval } from './retrieval-plan.ts'
 export const searches = ['exact', 'approximate'] as const
 
 export interface RetrievedAttentionOptions {
-  /** `bool[b,n]`: the places that a slot may read. */
+  /** `bool[b,n]`: the rows of the memory that a slot may read. */
   readonly filled: Tensor
+  /**
+   * What the order of the rows has to do with the scores. `any` (the default): maybe all, and the search mixes them where that matters. `mixed`: they
+   * and `filled` stand in the order of `mixRows`, as a ring of `ringOrder` 'mixed' has them; `places` are those before mixing.
+   */
+  readonly rowOrder?: Exclude<RowOrder, 'unrelated'>
   readonly neighbours: number
   readonly search: (typeof searches)[number]
   /** Share of the true neighbours that an approximate search has to find on average. */
@@ -53,11 +59,13 @@ export interface RetrievedAttention {
  * found; its scores are products in the memory's type. Throws `OpError`. Source: Wu et al. 2022, section 3.2.
  */
 export function retrievedAttention(queries: Tensor, memory: KeysAndValues, options: RetrievedAttentionOptions): RetrievedAttention {
-  const { filled, neighbours, search, recallTarget, retrieval = 'auto' } = options
+  const { filled, neighbours, search, recallTarget, rowOrder = 'any', retrieval = 'auto' } = options
   const [asked, keys, values] = stopGradient([queries, memory.keys, memory.values])
   const memorySize = keys.shape[2]
   const wanted = { k: neighbours, recallTarget: search === 'exact' ? 1 : recallTarget }
-  const found = nearest(convert(asked, keys.dtype), keys, { ...wanted, valid: filled })
+  // Of rows that are mixed, their stored order has nothing to do with anything, and `filled` is of that order.
+  const found = nearest(convert(asked, keys.dtype), keys, { ...wanted, valid: filled, rowOrder: rowOrder === 'mixed' ? 'unrelated' : 'any' })
+  const places = rowOrder === 'mixed' ? select(isThere(found), unmixedIndex(found.indices, memorySize), found.indices) : found.indices
   const plan = chooseRetrieval({
     memorySize,
     neighbours,
@@ -69,20 +77,20 @@ export function retrievedAttention(queries: Tensor, memory: KeysAndValues, optio
   return scope(`retrieved[${plan.retrieval}]`, () => {
     if (plan.retrieval === 'masked-dense') {
       const slack = scoreSlack(chooseLowering({ ...wanted, size: memorySize, target: currentTarget() }), memorySize, found.values.dtype)
-      return attendAboveThreshold(queries, { keys, values }, filled, found, slack)
+      return { ...attendAboveThreshold(queries, { keys, values }, filled, found, slack), places }
     }
     const rows = (plan.retrieval === 'gather' ? fetchRows : fetchPackedRows)({ keys, values }, found.indices)
-    return attendRows(queries, rows, found)
+    return { ...attendRows(queries, rows, found), places }
   })
 }
 
 /** Scores are computed again from the rows fetched, so that the gradient reaches the queries. */
-function attendRows(queries: Tensor, rows: KeysAndValues, found: Neighbours): RetrievedAttention {
+function attendRows(queries: Tensor, rows: KeysAndValues, found: Neighbours): Omit<RetrievedAttention, 'places'> {
   const batching = [[0, 1, 2], [0, 1, 2]] as const
   const [keys, values] = [convert(rows.keys, queries.dtype), convert(rows.values, queries.dtype)]
   const scores = dotGeneral(queries, keys, { batching, contracting: [[3], [4]], outputDtype: wideType(queries.dtype) })
   const weights = maskedSoftmax(scores, isThere(found))
-  return { out: dotGeneral(convert(weights, values.dtype), values, { batching, contracting: [[3], [3]] }), places: found.indices, weights }
+  return { out: dotGeneral(convert(weights, values.dtype), values, { batching, contracting: [[3], [3]] }), weights }
 }
 
 const isThere = ({ values }: Neighbours): Tensor => compare(values, -Infinity, 'GT')
@@ -96,14 +104,14 @@ interface Threshold {
   readonly largest: Tensor
 }
 
-function attendAboveThreshold(queries: Tensor, { keys, values }: KeysAndValues, filled: Tensor, found: Neighbours, slack: number): RetrievedAttention {
+function attendAboveThreshold(queries: Tensor, { keys, values }: KeysAndValues, filled: Tensor, found: Neighbours, slack: number): Omit<RetrievedAttention, 'places'> {
   const scores = stopGradient(found.values)
   const neighbours = scores.shape[3]
   const at = (i: number): Tensor => squeeze(sliceAxis(scores, 3, i, i + 1), 3)
   const worst = at(neighbours - 1)
   const threshold = { filled, least: subtract(worst, multiply(abs(worst), slack)), largest: at(0) }
   const out = attendAbove(convert(queries, keys.dtype), keys, values, threshold)
-  return { out: convert(out, queries.dtype), places: found.indices, weights: maskedSoftmax(scores, isThere(found)) }
+  return { out: convert(out, queries.dtype), weights: maskedSoftmax(scores, isThere(found)) }
 }
 
 /**

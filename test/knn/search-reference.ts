@@ -48,7 +48,7 @@ const scattered = (x: number, rounds: readonly (readonly [number, number])[]): n
 export function binOf(row: number, bins: number, mixed: boolean): number {
   if (!mixed) return row % bins
   const block = Math.floor(row / 128)
-  const lane = scattered(row % 128, [[0x2d, 0x15], [0x5b, 0x3e]]) ^ scattered(pascal(128 * block) % 128, [[0x6b, 0x4c], [0x35, 0x1b], [0x5d, 0x62], [0x2b, 0x37]])
+  const lane = (row + scattered(pascal(128 * block) % 128, [[0x6b, 0x4c], [0x35, 0x1b], [0x5d, 0x62], [0x2b, 0x37]])) % 128
   return (128 * pascal(block) + lane) % bins
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HostArray } from '../../src/ir/host-array.ts'
 import type { Tensor } from '../../src/ir/module.ts'
-import { advanceMemory, filledPlaces, writeMemory } from '../../src/nn/memory.ts'
+import { advanceMemory, filledRows, writeMemory } from '../../src/nn/memory.ts'
 import { lengthAfterStart } from '../../src/nn/cache.ts'
 import { gateMemory } from '../../src/nn/memory-gate.ts'
 import { evaluate, interpretProgram } from '../../src/program/evaluate.ts'
@@ -17,7 +17,7 @@ interface Ring { keys: Tensor; values: Tensor; position: Tensor; length: Tensor 
 const ringStep = (size: number) => ({ keys, values, position, length }: Ring, start: Tensor, fresh: { keys: Tensor; values: Tensor }) => {
   const now = { position, length: lengthAfterStart(length, start) }
   return {
-    filled: filledPlaces(now, size),
+    filled: filledRows(now, size),
     ring: { ...writeMemory({ keys, values }, fresh, position), ...advanceMemory(now, fresh.keys.shape[2], size) },
   }
 }
