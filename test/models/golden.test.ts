@@ -13,6 +13,7 @@ const tiny = { vocabularySize: 16, segmentLength: 4, width: 8, layers: 1, heads:
 const goldens: Record<string, Record<string, unknown>> = {
   transformer: { ...tiny, model: 'transformer', normPlacement: 'post', norm: 'layer', activation: 'relu', tiedEmbedding: false },
   'transformer-xl': { ...tiny, model: 'transformer-xl', cacheLength: 6 },
+  'compressive-transformer': { ...tiny, model: 'compressive-transformer', cacheLength: 6, compressedLength: 3, compressionRate: 2 },
   'memorizing-transformer': { ...tiny, model: 'memorizing-transformer', memorySize: 10, neighbours: 3, memoryLayers: [1], memoryDtype: 'f32' },
 }
 
@@ -20,11 +21,11 @@ function step({ model, config }: ReturnType<typeof configure>, slots: number, se
   const initial = traceFunction('initial', (key: Tensor) => [model.initialParameters(config, key), model.initialState(config, slots)], [tensorType('u32', [2])])
   const [parameters, state] = unflatten(initial.outputs, initial.func.resultTypes) as any[]
   const apply = (weights: unknown, before: unknown, tokens: Tensor, start: Tensor) => {
-    const { logits, state: after } = model.apply(config, weights, before, { tokens, start })
-    return { logits, state: after }
+    const { logits, state: after, auxiliary } = model.apply(config, weights, before, { tokens, start })
+    return { logits, state: after, ...(auxiliary ? { auxiliary: auxiliary.loss } : {}) }
   }
   // A plain transformer has no state that could be donated.
-  const donate = state.cache ? [1] : []
+  const donate = state.cache || state.compressed ? [1] : []
   return lowerWith({ name: model.name, donate }, apply, parameters, state, tensorType('i32', [slots, segment]), tensorType('bool', [slots]))
 }
 

@@ -4,9 +4,13 @@ import { ModelRunner, type Step, randomSteps, treeLeaves } from '../support/mode
 
 const tiny = { vocabularySize: 17, segmentLength: 5, width: 8, layers: 3, heads: 2, feedForwardSize: 12, computeDtype: 'f32', positionBuckets: 8, positionDistance: 12 }
 const memorizing = { ...tiny, model: 'memorizing-transformer', cacheLength: 4, memorySize: 12, neighbours: 4, memoryLayers: [1, 3] }
+const compressive = { ...tiny, model: 'compressive-transformer', cacheLength: 4, compressedLength: 3, compressionRate: 2 }
 const models: Record<string, Record<string, unknown>> = {
   transformer: { ...tiny, model: 'transformer' },
   'transformer-xl': { ...tiny, model: 'transformer-xl', cacheLength: 7, attention: 'normalized' },
+  'compressive-transformer': compressive,
+  'compressive-transformer, dilated, in bf16': { ...compressive, compression: 'dilated-convolution', computeDtype: 'bf16' },
+  'compressive-transformer, most-used': { ...compressive, compression: 'most-used' },
   'memorizing-transformer': memorizing,
   'memorizing-transformer in bf16': { ...memorizing, computeDtype: 'bf16' },
   'memorizing-transformer, approximate search': { ...memorizing, search: 'approximate' },
@@ -127,6 +131,52 @@ describe('memory', () => {
     expect([...first.diagnostics.memoryTopWeight.data]).toEqual([0, 0])
     expect(second.diagnostics.memoryFill.item()).toBeCloseTo(2.5 / 12, 6)
     second.diagnostics.memoryTopWeight.data.forEach((weight) => expect(weight).toBeGreaterThan(0.1))
+  })
+})
+
+describe('compressed memory', () => {
+  test.each(['max-pooling', 'mean-pooling', 'convolution', 'dilated-convolution', 'most-used'])(
+    'what an earlier document left is neither read nor compressed later: %s',
+    (compression) => {
+      const runner = new ModelRunner({ ...compressive, compression, auxiliaryLoss: 'attention-reconstruction' }, 2)
+      const read = runner.runAll(randomSteps(2, [5, 5, 5, 5], 17, 4, 100)).at(-1)!.state
+      const { layers, ...lengths } = read.compressed
+      const kept = { ...lengths, layers: layers.map((layer: any) => ({ ...layer, recent: full(layer.recent, 1e6), compressed: full(layer.compressed, -1e6) })) }
+      const steps = randomSteps(2, [5, 5, 5, 5], 17, 6, 100)
+      const readOn = (before: any): unknown[] => {
+        let state = before
+        return steps.map((step) => {
+          const output: any = runner.run(state, step)
+          state = output.state
+          return [...output.logits.data, output.auxiliary.loss.item()]
+        })
+      }
+      expect(readOn({ ...read, compressed: kept })).toEqual(readOn(read))
+      expect(runner.run({ ...read, compressed: kept }, { ...steps[0], start: [false, false] }).logits.data[0]).not.toBe(runner.run(read, { ...steps[0], start: [false, false] }).logits.data[0])
+    },
+  )
+
+  test('lengths: reset by a start in the same step; what does not fill a block waits', () => {
+    const runner = new ModelRunner({ ...compressive, compressionRate: 3 }, 2)
+    const at = (step: any) => [[...step.state.compressed.length.data], [...step.state.compressed.compressedLength.data]]
+    const tokens = [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
+    const steps = [[true, true], [false, true], [false, false], [false, false]].map((start) => ({ tokens, start }))
+    // Of 5, 10, 15, 20 tokens 4 stay in the cache; of 1, 6, 11, 16 older ones 0, 2, 3, 3 of 5 blocks are full, and 3 places hold them.
+    expect(runner.runAll(steps).map(at)).toEqual([
+      [[5, 5], [0, 0]],
+      [[4, 5], [2, 0]],
+      [[6, 4], [3, 2]],
+      [[5, 6], [3, 3]],
+    ])
+  })
+
+  test('one for one it is a longer cache: the Transformer-XL with the same weights', () => {
+    const runner = new ModelRunner({ ...compressive, compressionRate: 1, compressedLength: 5, compression: 'max-pooling' }, 2)
+    const xl = new ModelRunner({ ...tiny, model: 'transformer-xl', cacheLength: 9 }, 2)
+    xl.parameters = { ...runner.parameters, layers: runner.parameters.layers.map(({ compression: _, ...layer }: any) => layer) }
+    const steps = randomSteps(2, [5, 5, 5, 5, 5], 17, 8, 4)
+    const [own, others] = [runner.runAll(steps), xl.runAll(steps)]
+    own.forEach(({ logits }, i) => logits.data.forEach((value, j) => expect(Math.abs(Number(value) - Number(others[i].logits.data[j]))).toBeLessThan(1e-5)))
   })
 })
 
