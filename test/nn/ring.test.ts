@@ -36,7 +36,7 @@ function ringSteps(size: number, width: number) {
   return (ring: any, start: readonly boolean[], rows: HostArray): { filled: HostArray; ring: any } => {
     const count = rows.shape[2]
     if (!programs.has(count)) programs.set(count, lower(step as (...args: any[]) => unknown, ringType(size, width), tensorType('bool', [slots]), { keys: rows.type, values: rows.type }))
-    return interpretProgram(programs.get(count)!, ring, HostArray.from('bool', start), { keys: rows, values: HostArray.of('f32', rows.shape, Array.from(rows.data, (x) => -Number(x))) }) as any
+    return interpretProgram(programs.get(count)!, ring, HostArray.from('bool', start), { keys: rows, values: HostArray.of('f32', rows.shape, Array.from(rows.data as Float32Array, (x) => -x)) }) as any
   }
 }
 
