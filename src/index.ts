@@ -113,9 +113,11 @@ export { type SearchLowering, type SearchPlan, type SearchSize, chooseLowering, 
 export { type Distance, distances } from './knn/score.ts'
 export { type Neighbours, topK } from './knn/top-k.ts'
 export { type Retrieval, type RetrievalPlan, type RetrievalSize, chooseRetrieval, retrievals } from './nn/retrieval-plan.ts'
+export { type AuxiliaryLoss, auxiliaryLosses } from './nn/compression-loss.ts'
+export { type Compression, compressions } from './nn/compression.ts'
 export { type RetrievedAttention, type RetrievedAttentionOptions, retrievedAttention } from './nn/retrieved-attention.ts'
 
 // Models
 export { type ConfiguredModel, configure, findModel, modelNames, preset } from './models/registry.ts'
 export { ConfigurationError } from './models/configuration.ts'
-export type { LanguageModel, ModelConfig, ModelInput, ModelOutput } from './models/model.ts'
+export type { AuxiliaryOutput, LanguageModel, ModelConfig, ModelInput, ModelOutput } from './models/model.ts'
