@@ -2,6 +2,7 @@ import { checkpoint, stopGradient } from '../autodiff/custom.ts'
 import type { Tensor } from '../ir/module.ts'
 import { dropout, foldIn } from '../lib/random.ts'
 import { add } from '../ops/arithmetic.ts'
+import { afterReading } from '../nn/after-reading.ts'
 import {
   type AttentionParameters, attend, attentionWeights, initialAttention, project, projectKeysAndValues, projectOutput, projectQueries,
 } from '../nn/attention.ts'
@@ -21,7 +22,7 @@ import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { ringOrder } from '../nn/ring.ts'
 import { scope } from '../trace/frame.ts'
 import type { DecoderConfig, MemoryConfig } from './decoder-config.ts'
-import { compressionDiagnostics, compressionOutput, memoryDiagnostics } from './diagnostics.ts'
+import { compressionDiagnostics, compressionOutput, memoryDiagnostics, retrievedPlaces } from './diagnostics.ts'
 import type { ApplyOptions, ModelInput, ModelOutput } from './model.ts'
 
 /**
@@ -144,6 +145,7 @@ export function applyDecoder(
   const caches: KeysAndValues[] = []
   const memories: KeysAndValues[] = []
   const weights: Tensor[] = []
+  const places: Tensor[] = []
   const compressed: CompressedLayer[] = []
   const losses: Tensor[] = []
   parameters.layers.forEach((layer, index) => {
@@ -159,6 +161,7 @@ export function applyDecoder(
     if (result.cache) caches.push(result.cache)
     if (result.memory) memories.push(result.memory)
     if (result.weights) weights.push(result.weights)
+    if (result.places) places.push(result.places)
     if (result.compressed) compressed.push(result.compressed)
     if (result.loss) losses.push(result.loss)
   })
@@ -176,6 +179,7 @@ export function applyDecoder(
       compressed: compression ? nextCompressedState(compression, compressed) : null,
     },
     ...(losses.length > 0 ? { auxiliary: compressionOutput(config.compression!.auxiliaryLoss, losses) } : {}),
+    ...(memory ? { retrieved: retrievedPlaces(memory.config, memory.position, places, weights) } : {}),
     diagnostics: {
       ...(memory ? memoryDiagnostics(memory.config, parameters.layers, memory.length, weights) : {}),
       ...(compression ? compressionDiagnostics(compression) : {}),
@@ -225,6 +229,8 @@ interface LayerResult extends LayerState {
   readonly x: Tensor
   /** `f32[b,h,s,k]`, of a memory layer. */
   readonly weights?: Tensor | undefined
+  /** `i32[b,h,s,k]`, of a memory layer. */
+  readonly places?: Tensor | undefined
   /** `f32[]`, of a compression that is trained. */
   readonly loss?: Tensor | undefined
 }
@@ -268,13 +274,17 @@ function layerAttention(config: DecoderConfig, parameters: LayerParameters, x: T
   }
   if (!state.memory || !shared || !fresh) return { out: projectOutput(attention, local), cache }
   const { memory } = state
-  const { mixed, weights } = scope('memory', () => {
+  const { mixed, weights, places, written } = scope('memory', () => {
     const retrieved = retrievedAttention(queries, memory, { ...shared.config, rowOrder: ringOrder(memory.keys.shape[2]), filled: shared.filled })
-    return { mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length), weights: retrieved.weights }
+    return {
+      mixed: gateMemory(local, retrieved.out, parameters.memoryGate!, shared.length),
+      weights: retrieved.weights,
+      places: retrieved.places,
+      // Written after it was read: the memory and the cache overlap by the last segment.
+      written: writeMemory(memory, fresh, afterReading(shared.position, retrieved.out)),
+    }
   })
-  // Written after it was read: the memory and the cache overlap by the last segment.
-  const written = scope('memory', () => writeMemory(memory, fresh, shared.position))
-  return { out: projectOutput(attention, mixed), cache, memory: written, weights }
+  return { out: projectOutput(attention, mixed), cache, memory: written, weights, places }
 }
 
 interface LocalKeys {

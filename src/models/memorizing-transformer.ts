@@ -47,5 +47,6 @@ export const memorizingTransformer: LanguageModel<MemorizingTransformerConfig, D
   schema: memorizingTransformerSchema,
   initialParameters: (config, key) => initialDecoder(decoderConfig(config), key),
   initialState: (config, batchSize) => initialDecoderState(decoderConfig(config), batchSize),
+  withoutMemory: (state) => ({ ...state, memory: null }),
   apply: (config, parameters, state, input, options) => applyDecoder(decoderConfig(config), parameters, state, input, options),
 }

@@ -17,6 +17,8 @@ export interface LanguageModel<Config extends ModelConfig = ModelConfig, Paramet
   initialParameters(config: Config, key: Tensor): Parameters
   /** State of `batchSize` slots that have read nothing. Traced. */
   initialState(config: Config, batchSize: number): State
+  /** The state with the external memory taken away, so that `apply` gives what it would with an empty one; absent where a model has none. Traced. */
+  withoutMemory?(state: State): State
   /**
    * Reads one segment: `tokens i32[b,s]`, `start bool[b]` -> `logits f32[b,s,V]` of the token after each. `s` may be any length, also another
    * than the configuration's. Traced. Throws `OpError`.
@@ -63,12 +65,24 @@ export interface AuxiliaryOutput {
   readonly parts: Record<string, Tensor>
 }
 
+/** What a memory layer retrieved in one step. Nothing is computed for it unless a program returns it. */
+export interface RetrievedPlaces {
+  /** Counted from 1. */
+  readonly layer: number
+  /** `i32[b,h,s,k]`: how many tokens before the segment's first one each place was written, 1 for the last one; 0 where there is no place. */
+  readonly ages: Tensor
+  /** `f32[b,h,s,k]`: their shares of the attention to the memory, the nearest key first. */
+  readonly weights: Tensor
+}
+
 export interface ModelOutput<State> {
   /** `f32[b,s,V]` */
   readonly logits: Tensor
   readonly state: State
   /** Absent where a model is trained by its predictions alone. */
   readonly auxiliary?: AuxiliaryOutput
+  /** Of the memory layers, in order; absent where a model has none. */
+  readonly retrieved?: readonly RetrievedPlaces[]
   /** Small `f32` tensors to look at; nothing is computed for those that a program does not return. */
   readonly diagnostics: Record<string, Tensor>
 }

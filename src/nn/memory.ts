@@ -35,21 +35,21 @@ export function emptyMemory(shape: KeysAndValuesShape, layers: number, memorySiz
 
 /** Which rows of a ring, as they are stored, a slot may read: `position i32[]`, `length i32[b]` after the reset -> `bool[b,n]`. */
 export function filledRows({ position, length }: Pick<MemoryState, 'position' | 'length'>, memorySize: number): Tensor {
-  const place = ringPlaces(memorySize)
-  const distance = subtract(subtract(position, 1), place)
-  const age = select(compare(distance, 0, 'LT'), add(distance, memorySize), distance)
-  return compare(expandDims(age, 0), expandDims(length, 1), 'LT')
+  return compare(expandDims(tokensSince(ringPlaces(memorySize), position, memorySize), 0), expandDims(length, 1), 'LT')
+}
+
+/** How many tokens were written after the one in each place. */
+function tokensSince(places: Tensor, position: Tensor, memorySize: number): Tensor {
+  const distance = subtract(subtract(position, 1), places)
+  return select(compare(distance, 0, 'LT'), add(distance, memorySize), distance)
 }
 
 /**
  * How many tokens before the next write places of the ring were written: places `i32[...]`, `position i32[]` -> `i32[...]`, 1 for the token written last,
  * 0 for a place of -1, which is none.
  */
-export function agesOfPlaces(places: Tensor, position: Tensor, memorySize: number): Tensor {
-  const distance = subtract(position, places)
-  const age = select(compare(distance, 0, 'LE'), add(distance, memorySize), distance)
-  return select(compare(places, 0, 'LT'), fill(0, places.type), age)
-}
+export const agesOfPlaces = (places: Tensor, position: Tensor, memorySize: number): Tensor =>
+  select(compare(places, 0, 'LT'), fill(0, places.type), add(tokensSince(places, position, memorySize), 1))
 
 /** Position and lengths after `count` tokens more. */
 export function advanceMemory({ position, length }: Pick<MemoryState, 'position' | 'length'>, count: number, memorySize: number): Pick<MemoryState, 'position' | 'length'> {
