@@ -10,6 +10,7 @@ import { iota } from '../ops/iota.ts'
 import { reduceMax, reduceSum } from '../ops/reduce.ts'
 import { select } from '../ops/select.ts'
 import { customVjp, stopGradient } from '../autodiff/custom.ts'
+import { logSumExp } from '../lib/softmax.ts'
 import { tensorType } from '../ir/types.ts'
 
 export interface LossOutput {
@@ -39,6 +40,9 @@ export function crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): 
     correct: reduceSum(multiply(right, weights)),
   }
 }
+
+/** The cross-entropy of each token in nats: logits f32[b,s,V], targets i32[b,s] -> f32[b,s]. */
+export const tokenLosses = (logits: Tensor, targets: Tensor): Tensor => subtract(logSumExp(logits, -1), targetLogits(logits, targets))
 
 /** True where the class is the target: bool[b,s,V]. */
 const targetMask = (logits: Tensor, targets: Tensor): Tensor =>

@@ -17,7 +17,7 @@ const plainIr = ['ir/host-array.ts', 'ir/types.ts', 'ir/dtypes.ts', 'ir/errors.t
 const language = ['ir', 'host', 'trace', 'ops', 'lib']
 const layers = [...language, 'autodiff', 'knn', 'nn']
 const training = [...layers, 'models', 'program', 'data', 'text', 'verify', 'interpret']
-const everything = [...training, 'train', 'runner', 'xla', 'search', 'job', 'report', 'vitest']
+const everything = [...training, 'train', 'runner', 'xla', 'search', 'inspect', 'job', 'report', 'vitest']
 
 /** The import direction: ir <- trace <- ops <- autodiff <- lib <- {knn, nn} <- models <- train <- job <- cli, and the rooms beside it. */
 export const houseRules: Readonly<Record<string, RoomRule>> = {
@@ -45,6 +45,7 @@ export const houseRules: Readonly<Record<string, RoomRule>> = {
     packages: ['vitest'],
   },
   search: { rooms: [...language, 'knn', 'program', 'data'] },
+  inspect: { rooms: [...training, 'train', 'report'] },
   job: { rooms: [...training, 'train', 'runner'] },
   cli: { rooms: everything },
 }
