@@ -137,7 +137,7 @@ function wordsOf(text: string, names: readonly string[], extra: string): NamedSp
   // Names of the user's own patterns may be more or less than words.
   const others = names.filter((name) => !wanted.has(name))
   if (others.length > 0) {
-    const pattern = new RegExp(`(?<!${inside})(?:${others.sort((a, b) => b.length - a.length).map((name) => name.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|')})(?!${inside})`, 'gu')
+    const pattern = new RegExp(`(?<!${inside})(?:${others.sort((a, b) => b.length - a.length).map((name) => name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|')})(?!${inside})`, 'gu')
     for (const match of text.matchAll(pattern)) found.push({ name: match[0], start: match.index, end: match.index + match[0].length })
   }
   return found.sort((a, b) => a.start - b.start)
