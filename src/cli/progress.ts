@@ -20,6 +20,7 @@ export const reportLine = (report: StepReport, steps: number): string =>
     `bits/byte ${fixed(report.bitsPerByte, 3)}`,
     `perplexity ${fixed(report.perplexity, 2)}`,
     `accuracy ${fixed(100 * report.accuracy, 1)} %`,
+    ...(report.auxiliary === undefined ? [] : [`auxiliary ${fixed(report.auxiliary, 4)}`]),
     `${fixed(report.tokensPerSecond, 0)} tokens/s`,
     `${duration(report.secondsLeft)} left`,
   ].join('  ')

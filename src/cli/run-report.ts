@@ -23,6 +23,7 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
   const last = evaluations.at(-1)
   const curve = (name: string, from: readonly MetricsLine[], key: string): Series[] =>
     from.length === 0 ? [] : [{ name, x: from.map(({ step }) => step), y: from.map((line) => number(line[key])) }]
+  const auxiliary = reports.filter((line) => line.auxiliary !== undefined)
   const gates = reports.filter((line) => Array.isArray((line.diagnostics as Record<string, unknown> | undefined)?.memoryGate))
   return {
     title: `${named.reference} on ${corpus}`,
@@ -48,6 +49,7 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
         },
       },
       { title: 'Gradient', chart: { title: 'Norm of the gradient', xLabel: 'step', yLabel: 'norm', yScale: 'log', series: curve('gradient', reports, 'gradientNorm') } },
+      ...(auxiliary.length > 0 ? [auxiliarySection(curve('auxiliary', auxiliary, 'auxiliary'))] : []),
       ...(gates.length > 0 ? [gateSection(gates)] : []),
       { title: 'Configuration', code: { caption: 'of the model and the run', text: JSON.stringify({ model: named.config, run }, null, 2) } },
     ],
@@ -59,6 +61,13 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
     },
   }
 }
+
+/** What the model is trained by beside its predictions. */
+const auxiliarySection = (series: Series[]) => ({
+  title: 'Auxiliary loss',
+  text: 'What a part of the model is trained by that the predictions do not reach; the loss above has no part of it.',
+  chart: { title: 'Auxiliary loss', xLabel: 'step', yLabel: 'loss', yScale: 'log' as const, smoothing: 0.6, series },
+})
 
 /** How far each head of the memory layers has opened its gate. */
 function gateSection(lines: readonly MetricsLine[]) {

@@ -11,6 +11,8 @@ export interface StepFacts {
   readonly weight: number
   readonly correct: number
   readonly gradientNorm: number
+  /** What a model is trained by beside its predictions; absent where there is nothing. */
+  readonly auxiliary?: number
   readonly tokens: number
   readonly bytes: number
   /** Of the model: small lists of numbers. */
@@ -29,6 +31,8 @@ export interface StepReport {
   readonly accuracy: number
   /** Of the last step. */
   readonly gradientNorm: number
+  /** Mean of the loss that a model is trained by beside its predictions, where it has one; `loss` has no part of it. */
+  readonly auxiliary?: number
   readonly tokensPerSecond: number
   readonly secondsLeft: number
   readonly totals: Totals
@@ -39,7 +43,7 @@ export interface StepReport {
 export class StepMeter {
   readonly #lastStep: number
   #totals: Totals
-  #open = { steps: 0, nats: 0, weight: 0, correct: 0, tokens: 0, bytes: 0, seconds: 0 }
+  #open = { steps: 0, nats: 0, weight: 0, correct: 0, auxiliary: 0, tokens: 0, bytes: 0, seconds: 0 }
   #since: number | undefined
   #recent: number[] = []
 
@@ -77,6 +81,7 @@ export class StepMeter {
     open.nats += facts.nats
     open.weight += facts.weight
     open.correct += facts.correct
+    open.auxiliary += facts.auxiliary ?? 0
     open.tokens += facts.tokens
     open.bytes += facts.bytes
     const { tokens, bytes, seconds } = this.#totals
@@ -85,8 +90,8 @@ export class StepMeter {
 
   /** What came since the last report, and begins anew. */
   report(facts: StepFacts): StepReport {
-    const { steps, nats, weight, correct, tokens, bytes, seconds } = this.#open
-    this.#open = { steps: 0, nats: 0, weight: 0, correct: 0, tokens: 0, bytes: 0, seconds: 0 }
+    const { steps, nats, weight, correct, auxiliary, tokens, bytes, seconds } = this.#open
+    this.#open = { steps: 0, nats: 0, weight: 0, correct: 0, auxiliary: 0, tokens: 0, bytes: 0, seconds: 0 }
     const { bitsPerByte, perplexity } = lossUnits({ nats, tokens: weight, bytes })
     const perStep = this.#recent.reduce((sum, each) => sum + each, 0) / this.#recent.length
     return {
@@ -97,6 +102,7 @@ export class StepMeter {
       perplexity,
       accuracy: correct / weight,
       gradientNorm: facts.gradientNorm,
+      ...(facts.auxiliary === undefined ? {} : { auxiliary: auxiliary / steps }),
       tokensPerSecond: tokens / seconds,
       secondsLeft: Math.max(0, (this.#lastStep - facts.step) * perStep),
       totals: this.#totals,
