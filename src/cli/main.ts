@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<{ command: () => Command }
   eval: () => import('./eval.ts'),
   runs: () => import('./runs.ts'),
   generate: () => import('./generate.ts'),
+  inspect: () => import('./inspect.ts'),
   corpus: () => import('./corpus.ts'),
   tokenizer: () => import('./tokenizer.ts'),
   compile: () => import('./compile.ts'),

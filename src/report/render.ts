@@ -25,8 +25,8 @@ function renderCards(cards: readonly Card[]): string {
   return `<ul class="cards">\n${items.join('\n')}\n</ul>`
 }
 
-/** A table whose first column heads its rows; a column whose cells are all numbers (or dashes) is set right. */
-function renderTable({ caption, columns, rows, highlight = [] }: Table, label: string): string {
+/** A table, as HTML, whose first column heads its rows; a column whose cells are all numbers (or dashes) is set right. `label` names a table without caption. */
+export function renderTable({ caption, columns, rows, highlight = [] }: Table, label: string): string {
   const isNumeric = columns.map((_, at) => rows.some((row) => typeof row[at] === 'number') && rows.every((row) => typeof row[at] !== 'string'))
   const texts = rows.map((row) => row.map(asText))
   for (const at of columns.keys()) {
@@ -102,7 +102,8 @@ function renderSection(section: ReportSection, index: number, page: Page): strin
   ].join('\n')
 }
 
-function renderFooter({ date, versions, command, seeds }: Generated): string {
+/** How a page came to be, as HTML. */
+export function renderFooter({ date, versions, command, seeds }: Generated): string {
   const listed = Object.entries(versions).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, version]) => `${name} ${version}`).join(', ')
   const rows: [string, string][] = [
     ['Made', escapeHtml(date)],
