@@ -170,6 +170,16 @@ function rescored({ values, places, indices }: Found, queries: Tensor, database:
   return { values: sorted, places: sortedPlaces, indices: sortedIndices }
 }
 
+/**
+ * The cotangents of queries and rows, of those of the scores at places that are 0 or more: what `scoresAt` gives there is differentiated, and the search is not.
+ * `dValues f32[..., k]`, `places i32[..., k]` -> as queries and database.
+ */
+export function pullScoresBack(queries: Tensor, database: Tensor, places: Tensor, dValues: Tensor, distance: Distance): [Tensor, Tensor] {
+  const isThere = compare(places, 0, 'GE')
+  const { pullback } = vjp((q: Tensor, rows: Tensor) => scoresAt(q, rows, places, isThere, distance), queries, database)
+  return pullback(select(isThere, dValues, zeros(dValues.type))) as [Tensor, Tensor]
+}
+
 /** Runs a search so that the gradient comes from the scores of the rows found, and no op of the search is walked back. */
 const withGradientToRows = (find: (queries: Tensor, database: Tensor) => Found, distance: Distance) =>
   customVjp(
@@ -177,11 +187,7 @@ const withGradientToRows = (find: (queries: Tensor, database: Tensor) => Found, 
       const { values, places, indices } = find(queries, database)
       return [{ values, indices }, { queries, database, places }]
     },
-    ({ queries, database, places }, d: Neighbours) => {
-      const isThere = compare(places, 0, 'GE')
-      const { pullback } = vjp((q: Tensor, rows: Tensor) => scoresAt(q, rows, places, isThere, distance), queries, database)
-      return pullback(select(isThere, d.values, zeros(d.values.type))) as [Tensor, Tensor]
-    },
+    ({ queries, database, places }, d: Neighbours) => pullScoresBack(queries, database, places, d.values, distance),
   )
 
 /** Throws `OpError` unless queries and database can be compared. */

@@ -114,6 +114,12 @@ function isBelow(row: Tensor, count: Tensor): Tensor {
   return compare(broadcastInDim(row, shape, row.shape.map((_, i) => count.rank + i)), broadcastInDim(count, shape, count.shape.map((_, i) => i)), 'LT')
 }
 
+/** What is said of the rows of a database before it was mixed by `mixRows`, as a mask of its rows as they are: `bool[..., n]`. */
+export function mixedMask({ kind, tensor }: ValidRows, size: number): Tensor {
+  const layout: RowLayout = { size, mixed: true, stirred: false, flat: false, bins: undefined }
+  return kind === 'mask' ? viewMask(tensor, layout) : isBelow(userRow(iota(tensorType('i32', [size]), 0), layout), tensor)
+}
+
 /** A mask over the user's rows in the layout of the database: `bool[lead..., n]` -> `bool[lead..., rows...]`. */
 function viewMask(mask: Tensor, layout: RowLayout): Tensor {
   if (layout.bins === undefined && !layout.mixed) return mask
