@@ -6,6 +6,7 @@ import { openTrainingData } from '../train/corpus.ts'
 import { TrainError } from '../train/errors.ts'
 import { type Evaluation, Evaluator } from '../train/evaluator.ts'
 import { flatten } from '../trace/tree.ts'
+import { evaluationSlots } from '../train/programs.ts'
 import { readCheckpointModel } from './checkpoint-model.ts'
 
 export interface CheckpointEvaluation {
@@ -26,7 +27,7 @@ export async function evaluateCheckpoint(path: string, options: CheckpointEvalua
   const session = await startSession(options.backend)
   try {
     const parameters = session.put(arrays)
-    const evaluator = await Evaluator.create(session, trained, options.batch ?? run.batchSize, spec)
+    const evaluator = await Evaluator.create(session, trained, options.batch ?? evaluationSlots(run), spec)
     const evaluation = await evaluator.evaluate(parameters, documents, { tokenizer, tokens: options.tokens, maxDocumentTokens: run.data.maxDocumentTokens })
     for (const buffer of flatten(parameters, isDeviceBuffer, 'the parameters').leaves) buffer.release()
     return { checkpoint, step: manifest.step, evaluation }

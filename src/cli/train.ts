@@ -13,6 +13,7 @@ interface TrainOptions {
   readonly maxDocumentTokens?: number
   readonly steps?: number
   readonly batch: number
+  readonly accumulate: number
   readonly seed: number
   readonly dataSeed: number
   readonly optimizer: 'adafactor' | 'adam'
@@ -49,6 +50,7 @@ export const command = (): Command =>
     .option('--max-document-tokens <count>', 'read longer documents as several', positiveInteger)
     .option('--steps <count>', 'train so many steps (default 1000)', positiveInteger)
     .addOption(batchOption())
+    .option('--accumulate <groups>', 'work through the slots in so many groups, one after another, for less memory', positiveInteger, 1)
     .option('--seed <number>', 'draws parameters and dropout', wholeNumber, 0)
     .option('--data-seed <number>', 'orders the documents', wholeNumber, 0)
     .addOption(new Option('--optimizer <name>').choices(['adafactor', 'adam']).default('adafactor'))
@@ -109,6 +111,7 @@ export function runConfigOf(options: TrainOptions): RunConfigInput {
     clipGlobalNorm: options.clip,
     data: { corpus: options.corpus, tokenizer: options.tokenizer, extensions: options.extensions, documents: options.documents, maxDocumentTokens: options.maxDocumentTokens },
     batchSize: options.batch,
+    accumulate: options.accumulate,
     steps,
     seed: options.seed,
     dataSeed: options.dataSeed,

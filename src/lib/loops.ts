@@ -91,9 +91,13 @@ function outputTypes(
 }
 
 const startOf = (table: Tensor, index: Tensor): (Tensor | number)[] => [index, ...table.shape.slice(1).map(() => 0)]
-const readRow = (table: Tensor, index: Tensor): Tensor =>
+
+/** A row of a table: (table [n, ...], index i32[]) -> [...]. Throws `OpError`. */
+export const readRow = (table: Tensor, index: Tensor): Tensor =>
   reshape(dynamicSlice(table, startOf(table, index), [1, ...table.shape.slice(1)]), table.shape.slice(1))
-const writeRow = (table: Tensor, index: Tensor, row: Tensor): Tensor => dynamicUpdateSlice(table, reshape(row, [1, ...row.shape]), startOf(table, index))
+
+/** A table with one row put in: (table [n, ...], index i32[], row [...]) -> [n, ...]. Throws `OpError`. */
+export const writeRow = (table: Tensor, index: Tensor, row: Tensor): Tensor => dynamicUpdateSlice(table, reshape(row, [1, ...row.shape]), startOf(table, index))
 
 /** `fn` on each row of a tree of tensors, one after the other, the results stacked along a new leading axis. Throws `OpError`, `TraceError`. */
 export const map = <X, Y>(fn: (x: X) => Y, xs: X): Y => scan((carry: null, x: X) => [carry, fn(x)] as const, null, xs)[1]

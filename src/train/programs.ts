@@ -23,14 +23,14 @@ export interface TrainedModel<C extends ModelConfig = any> {
 }
 
 /** The part of a run's configuration that shapes its programs. */
-export type ProgramConfig = Pick<RunConfig, 'optimizer' | 'clipGlobalNorm' | 'batchSize'>
+export type ProgramConfig = Pick<RunConfig, 'optimizer' | 'clipGlobalNorm' | 'batchSize'> & Partial<Pick<RunConfig, 'accumulate'>>
 
 export type TrainFunction = ReturnType<typeof trainStep>
 export type EvaluateFunction = ReturnType<typeof evaluationStep>
 
 /** (key u32[2]) -> state. */
 export const initProgram = ({ model, config }: TrainedModel, run: ProgramConfig): Program<[Tensor], TrainState> =>
-  lowerWith({ name: 'init' }, initialTrainState(model, config, run.batchSize, makeOptimizer(run.optimizer)), keyType)
+  lowerWith({ name: 'init' }, initialTrainState(model, config, run.batchSize, makeOptimizer(run.optimizer), run.accumulate), keyType)
 
 /** The types of the training state, nested as it is. */
 export const stateSpec = (init: Program<any, any>): TrainStateSpec => unflatten(init.outputStructure, init.outputs) as TrainStateSpec
@@ -46,10 +46,13 @@ export interface TrainStateSpec {
 export const trainProgram = ({ model, config }: TrainedModel, run: ProgramConfig, state: TrainStateSpec): Program<[TrainState, Batch], ReturnType<TrainFunction>> =>
   lowerWith(
     { name: 'train', donate: [0] },
-    trainStep(model, config, { optimizer: makeOptimizer(run.optimizer), clipGlobalNorm: run.clipGlobalNorm }),
+    trainStep(model, config, { optimizer: makeOptimizer(run.optimizer), clipGlobalNorm: run.clipGlobalNorm, accumulate: run.accumulate }),
     state as never,
     batchSpec(run.batchSize, config.segmentLength) as never,
   )
+
+/** The slots that an evaluation reads at once: as many as a step works through at once. */
+export const evaluationSlots = ({ batchSize, accumulate = 1 }: Pick<ProgramConfig, 'batchSize' | 'accumulate'>): number => batchSize / accumulate
 
 /** () -> the model's state of slots that have read nothing. */
 export const evaluationInitProgram = ({ model, config }: TrainedModel, batchSize: number): Program<[], unknown> =>
@@ -81,9 +84,12 @@ export const seedKey = (seed: number): HostArray => new HostArray(keyType, new U
 
 /** The program of an entry, for those who want to look at it. */
 export function entryProgram(entry: EntryName, trained: TrainedModel, run: ProgramConfig): Program<any, any> {
-  if (entry === 'evaluationInit') return evaluationInitProgram(trained, run.batchSize)
+  const slots = evaluationSlots(run)
+  const evaluationInit = evaluationInitProgram(trained, slots)
+  if (entry === 'evaluationInit') return evaluationInit
   const init = initProgram(trained, run)
   if (entry === 'init') return init
   const state = stateSpec(init)
-  return entry === 'train' ? trainProgram(trained, run, state) : evaluateProgram(trained, run.batchSize, state.parameters, state.model)
+  if (entry === 'train') return trainProgram(trained, run, state)
+  return evaluateProgram(trained, slots, state.parameters, unflatten(evaluationInit.outputStructure, evaluationInit.outputs))
 }

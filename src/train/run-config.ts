@@ -41,6 +41,8 @@ export const runConfigSchema = z.strictObject({
   data: corpusConfigSchema.prefault({}),
   /** Documents that are read side by side: `b`. */
   batchSize: z.int().positive().default(8),
+  /** Groups that the slots of a step are worked through in, one after another, for less memory; it divides `batchSize`. */
+  accumulate: z.int().positive().default(1),
   steps: z.int().positive().default(1000),
   /** Draws the parameters and the dropout. */
   seed: z.int().min(0).max(2 ** 53 - 1).default(0),
@@ -65,6 +67,12 @@ export const runConfigSchema = z.strictObject({
     .prefault({}),
   /** Steps between two lines of metrics. */
   logEvery: z.int().positive().default(10),
+}).refine(({ batchSize, accumulate }) => batchSize % accumulate === 0, {
+  path: ['accumulate'],
+  error: ({ input }) => {
+    const { batchSize, accumulate } = input as { batchSize: number; accumulate: number }
+    return `${accumulate} groups of the same size cannot be made of batchSize ${batchSize}`
+  },
 })
 export type RunConfig = z.output<typeof runConfigSchema>
 export type RunConfigInput = z.input<typeof runConfigSchema>

@@ -3,9 +3,10 @@ import type { Tensor } from '../ir/module.ts'
 import { tensorType } from '../ir/types.ts'
 import type { LanguageModel, ModelConfig, ModelInput } from '../models/model.ts'
 import { foldIn } from '../lib/random.ts'
-import { add } from '../ops/arithmetic.ts'
+import { add, divide } from '../ops/arithmetic.ts'
 import { fill } from '../ops/constant.ts'
 import { scope } from '../trace/frame.ts'
+import { type StepPart, type StepShare, accumulateGradients, repeatedState } from './accumulate.ts'
 import { type LossOutput, crossEntropy } from './loss.ts'
 import { type Optimizer, clipByGlobalNorm, globalNorm } from './optimizers/optimizer.ts'
 
@@ -13,7 +14,7 @@ import { type Optimizer, clipByGlobalNorm, globalNorm } from './optimizers/optim
 export interface TrainState {
   readonly parameters: unknown
   readonly optimizer: unknown
-  /** Caches, memories, write positions: state of the stream that is read. */
+  /** Caches, memories, write positions: state of the stream that is read; of each group of slots in turn where there are several. */
   readonly model: unknown
   /** i32[]: steps done. */
   readonly step: Tensor
@@ -30,13 +31,18 @@ export interface Batch extends ModelInput {
 
 /** f32[] each. */
 export interface StepMetrics extends LossOutput {
+  /** Of all that is trained, by whichever loss. */
   readonly gradientNorm: Tensor
+  /** What a model is trained by beside its predictions; `loss` has no part of it. */
+  readonly auxiliary?: Tensor
 }
 
 export interface TrainStepOptions {
   readonly optimizer: Optimizer
   /** Scale gradients so that their global norm is at most this. */
-  readonly clipGlobalNorm?: number
+  readonly clipGlobalNorm?: number | undefined
+  /** Groups that the slots are worked through in, one after another; it divides their number. */
+  readonly accumulate?: number | undefined
 }
 
 /** The types of a batch of `b` slots and segments of `s` tokens. */
@@ -49,13 +55,13 @@ export const batchSpec = (b: number, s: number) => ({
 
 /** The state before the first step: (key u32[2]) -> state. Traced, so parameters are drawn on the device. */
 export const initialTrainState =
-  <C extends ModelConfig>(model: LanguageModel<C>, config: C, batchSize: number, optimizer: Optimizer) =>
+  <C extends ModelConfig>(model: LanguageModel<C>, config: C, batchSize: number, optimizer: Optimizer, accumulate = 1) =>
   (key: Tensor): TrainState => {
     const parameters = model.initialParameters(config, foldIn(key, 0))
     return {
       parameters,
       optimizer: optimizer.init(parameters),
-      model: model.initialState(config, batchSize),
+      model: accumulate === 1 ? model.initialState(config, batchSize) : repeatedState(model.initialState(config, batchSize / accumulate), accumulate),
       step: fill(0, tensorType('i32', [])),
       key: foldIn(key, 1),
     }
@@ -63,25 +69,44 @@ export const initialTrainState =
 
 /** One step of training: (state, batch) -> { state, metrics }. */
 export const trainStep =
-  <C extends ModelConfig>(model: LanguageModel<C>, config: C, { optimizer, clipGlobalNorm }: TrainStepOptions) =>
+  <C extends ModelConfig>(model: LanguageModel<C>, config: C, { optimizer, clipGlobalNorm, accumulate = 1 }: TrainStepOptions) =>
   (state: TrainState, batch: Batch): { state: TrainState; metrics: StepMetrics; diagnostics: Record<string, Tensor> } => {
     const dropoutKey = (config.dropout ?? 0) > 0 ? foldIn(state.key, state.step) : undefined
-    const differentiate = valueAndGradWithAux((parameters: unknown) => {
-      const output = model.apply(config, parameters, state.model, batch, { dropoutKey })
-      const loss = scope('loss', () => crossEntropy(output.logits, batch.targets, batch.weights))
-      return [loss.loss, { loss, model: output.state, diagnostics: output.diagnostics }] as const
-    })
-    const [[, aux], gradient] = differentiate(state.parameters)
+    const { gradient, loss, ...rest } =
+      accumulate === 1
+        ? differentiate(model, config, state.parameters, { state: state.model, batch, dropoutKey })
+        : accumulateGradients(accumulate, state, batch, (group) =>
+            differentiate(model, config, state.parameters, { ...group, dropoutKey: dropoutKey && foldIn(dropoutKey, group.index) }),
+          )
     const { gradients, norm } = scope('clip', () =>
       clipGlobalNorm === undefined ? { gradients: gradient, norm: globalNorm(gradient) } : clipByGlobalNorm(gradient, clipGlobalNorm),
     )
     const updated = scope('optimizer', () => optimizer.update(gradients, state.optimizer, state.parameters, state.step))
     return {
-      state: { parameters: updated.parameters, optimizer: updated.state, model: aux.model, step: add(state.step, 1), key: state.key },
-      metrics: { ...aux.loss, gradientNorm: norm },
-      diagnostics: aux.diagnostics,
+      state: { parameters: updated.parameters, optimizer: updated.state, model: rest.model, step: add(state.step, 1), key: state.key },
+      metrics: { ...loss, gradientNorm: norm, ...(rest.auxiliary ? { auxiliary: rest.auxiliary } : {}) },
+      diagnostics: rest.diagnostics,
     }
   }
+
+/** Loss and gradient of slots. With `share` the loss is the part of the whole step's mean that these slots have. */
+function differentiate<C extends ModelConfig>(
+  model: LanguageModel<C>,
+  config: C,
+  parameters: unknown,
+  { state, batch, dropoutKey, share }: { state: unknown; batch: Batch; dropoutKey: Tensor | undefined; share?: StepShare },
+): StepPart {
+  const run = valueAndGradWithAux((traced: unknown) => {
+    const output = model.apply(config, traced, state, batch, { dropoutKey })
+    const loss = scope('loss', () => crossEntropy(output.logits, batch.targets, batch.weights))
+    const ofPredictions = share ? divide(loss.total, share.count) : loss.loss
+    const { auxiliary } = output
+    const objective = auxiliary ? add(ofPredictions, share ? divide(auxiliary.loss, share.groups) : auxiliary.loss) : ofPredictions
+    return [objective, { loss, auxiliary: auxiliary?.loss, model: output.state, diagnostics: { ...output.diagnostics, ...auxiliary?.parts } }] as const
+  })
+  const [[, aux], gradient] = run(parameters)
+  return { gradient, ...aux }
+}
 
 /** One step of evaluation, with state of its own: (parameters, modelState, batch) -> { model, loss }. */
 export const evaluationStep =

@@ -15,8 +15,8 @@ import { type StateTensor, findCheckpoint, listed, readManifest, readTensors, wr
 import type { Totals } from './checkpoint-manifest.ts'
 import { DivergedError, TrainError } from './errors.ts'
 import { type Evaluation, Evaluator, turn } from './evaluator.ts'
-import { type TrainedModel, initProgram, seedKey, stateSpec, trainProgram } from './programs.ts'
-import { type RunConfig, differences, fixedPart } from './run-config.ts'
+import { type TrainedModel, evaluationSlots, initProgram, seedKey, stateSpec, trainProgram } from './programs.ts'
+import { type RunConfig, checkRunConfig, differences, fixedPart } from './run-config.ts'
 import { type StepFacts, StepMeter, type StepReport } from './step-meter.ts'
 
 /** Steps that may be under way before the oldest's metrics are waited for. */
@@ -217,7 +217,7 @@ export class Trainer {
   async evaluate(documents: readonly TokenDocument[] = this.#options.heldOut ?? []): Promise<Evaluation> {
     const { run, tokenizer } = this.#options
     if (documents.length === 0) throw new TrainError('there are no held-out documents to evaluate on', 'RUN_CONFIGURATION')
-    this.#evaluator ??= Evaluator.create(this.#session, this.#options, run.batchSize, this.#parameterSpec)
+    this.#evaluator ??= Evaluator.create(this.#session, this.#options, evaluationSlots(run), this.#parameterSpec)
     return (await this.#evaluator).evaluate(this.#state.parameters, documents, {
       tokenizer,
       tokens: run.evaluation.tokens,
@@ -294,9 +294,10 @@ export class Trainer {
 
 async function readFacts({ step, batch, metrics, diagnostics }: StepUnderWay, withDiagnostics: boolean): Promise<StepFacts> {
   const number = async (buffer: DeviceBuffer): Promise<number> => (await buffer.read()).item()
-  const { loss, total, count, correct, gradientNorm } = metrics
-  const [numbers, looked] = await Promise.all([
+  const { loss, total, count, correct, gradientNorm, auxiliary } = metrics
+  const [numbers, trainedBeside, looked] = await Promise.all([
     Promise.all([loss, total, count, correct, gradientNorm].map(number)),
+    auxiliary && number(auxiliary),
     withDiagnostics ? Promise.all(Object.entries(diagnostics).map(async ([name, buffer]) => [name, Array.from((await buffer.read()).data, Number)] as const)) : [],
   ])
   const [meanLoss, nats, weight, right, norm] = numbers
@@ -307,6 +308,7 @@ async function readFacts({ step, batch, metrics, diagnostics }: StepUnderWay, wi
     weight,
     correct: right,
     gradientNorm: norm,
+    ...(trainedBeside === undefined ? {} : { auxiliary: trainedBeside }),
     tokens: batch.counts.tokens,
     bytes: batch.counts.bytes,
     diagnostics: Object.fromEntries(looked),
@@ -334,7 +336,7 @@ async function drawState(session: Session, init: ReturnType<typeof initProgram>,
 async function readResumed(options: TrainerOptions, from: string, structure: TreeStructure, types: readonly HostArray['type'][]) {
   const path = await findCheckpoint(from)
   const manifest = await readManifest(path)
-  const differing = differences(fixedPart(manifest.model, manifest.run as unknown as RunConfig), fixedPart(options.config, options.run))
+  const differing = differences(fixedPart(manifest.model, checkRunConfig(manifest.run)), fixedPart(options.config, options.run))
   if (differing.length > 0)
     throw new TrainError(`the checkpoint ${path} was trained with another configuration:${listed(differing)}`, 'CHECKPOINT_MISMATCH', {
       hint: 'resume with the configuration of the run; steps, evaluation, checkpoints and logEvery may change',
