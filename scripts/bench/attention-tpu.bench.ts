@@ -4,6 +4,7 @@ import type { Tensor } from '../../src/ir/module.ts'
 import { tensorType } from '../../src/ir/types.ts'
 import { retrievedAttention } from '../../src/nn/retrieved-attention.ts'
 import { type Retrieval, chooseRetrieval } from '../../src/nn/retrieval-plan.ts'
+import { ringOrder } from '../../src/nn/ring.ts'
 import { lowerWith } from '../../src/program/lower.ts'
 import { TpuCompiler } from '../../src/runner/tpu-compiler.ts'
 import { type BenchOptions, type BenchResult, compare } from './result.ts'
@@ -14,12 +15,12 @@ export const description = 'estimate of search and attention to 32 of 8192 place
 const [slots, heads, queries, size, neighbours, recallTarget] = [8, 8, 512, 128, 32, 0.95]
 const peer = fileURLToPath(new URL('./peers/retrieved_attention.py', import.meta.url))
 
-/** Search and attention of `[64,512,128]` queries to `[64,n,128]` places with the gradient of the queries, all in bf16. */
+/** Search and attention of `[64,512,128]` queries to `[64,n,128]` places with the gradient of the queries, all in bf16; rows as a memory's ring stores them. */
 function program(places: number, retrieval: Retrieval) {
   const asked = tensorType('bf16', [slots, heads, queries, size])
   const memory = tensorType('bf16', [slots, heads, places, size])
   const bothWays = (q: Tensor, keys: Tensor, values: Tensor, filled: Tensor, dOut: Tensor): unknown => {
-    const options = { filled, neighbours, search: 'approximate', recallTarget, retrieval } as const
+    const options = { filled, neighbours, search: 'approximate', recallTarget, retrieval, rowOrder: ringOrder(places) } as const
     const { output, pullback } = vjp((each: Tensor) => retrievedAttention(each, { keys, values }, options).out, q)
     return [output, pullback(dOut)]
   }

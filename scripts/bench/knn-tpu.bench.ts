@@ -4,6 +4,7 @@ import { tensorType } from '../../src/ir/types.ts'
 import { mixRows } from '../../src/knn/mix-rows.ts'
 import { type NearestOptions, nearest } from '../../src/knn/nearest.ts'
 import { type SearchPlan, chooseLowering } from '../../src/knn/plan.ts'
+import { expectedRecall, xlaBins } from '../../src/knn/recall.ts'
 import { lower, lowerWith } from '../../src/program/lower.ts'
 import { startRunner } from '../../src/program/start.ts'
 import { TpuCompiler } from '../../src/runner/tpu-compiler.ts'
@@ -27,19 +28,21 @@ const perSlot: Shape = { dtype: 'bf16', queries: [64, 512, 128], database: [64, 
 
 /**
  * `engram` and `peer` are the estimates for 1024 queries in 65,536 rows, a database that `mixRows` made. `details` has the same for rows in any
- * order, which are mixed in the program, for one memory per slot, and for other sizes; and the recall that the search of this size has on
- * XLA's CPU backend, with the bins of the TPU's plan.
+ * order, which are mixed in the program, for one memory per slot (and as the ring of a Memorizing Transformer, its rows stored mixed and some not there), and
+ * for other sizes; and the recall that the search of this size has on XLA's CPU backend, with the bins of the TPU's plan.
  */
 export async function bench({ quick, log }: BenchOptions): Promise<BenchResult> {
   const compiler = new TpuCompiler({ onLog: log })
   const figures = async (what: string, shape: Shape): Promise<Figures> => {
     const [mixed, any, theirs] = [await ours(compiler, shape, 'mixed'), await ours(compiler, shape, 'any'), await estimateOnTpu(await peerText(peer, peerFlags(shape)), compiler)]
     log(`${what}: mixed ${us(mixed)}, any order ${us(any)}, peer ${us(theirs)} (estimates)`)
-    return { mixed, any, peer: theirs, plan: chooseLowering({ size: shape.database.at(-2)!, k, target: 'tpu' }) }
+    return { mixed, any, peer: { ...theirs, expectedRecall: expectedRecall(xlaBins(shape.database.at(-2)!, k, 0.95).bins, k) }, plan: chooseLowering({ size: shape.database.at(-2)!, k, target: 'tpu' }) }
   }
   try {
     const search = await figures('1024 queries, 65536 rows', one)
-    const memory = await figures('64 x 512 queries, 64 x 8192 rows', perSlot)
+    const ring = await estimateOnTpu(ringProgram(), compiler)
+    const memory = { ...(await figures('64 x 512 queries, 64 x 8192 rows', perSlot)), ring }
+    log(`the same as the ring of a memory: ${us(ring)} (estimate)`)
     const growth = []
     for (const rows of quick ? [1536] : [1536, 4096, 10000, 16384, 65536, 262144, 1048576]) {
       const { mixed, any, peer: theirs, plan } = await figures(`1024 queries, ${rows} rows`, { ...one, database: [rows, 128] })
@@ -56,7 +59,7 @@ export async function bench({ quick, log }: BenchOptions): Promise<BenchResult> 
 interface Figures {
   readonly mixed: OurFigures
   readonly any: OurFigures
-  readonly peer: TpuFigures
+  readonly peer: TpuFigures & { readonly expectedRecall: number }
   readonly plan: SearchPlan
 }
 
@@ -66,6 +69,14 @@ const us = ({ ms, temporariesMB }: TpuFigures): string => `${(1e3 * ms).toFixed(
 
 const program = ({ dtype, queries, database }: Shape, options: Omit<NearestOptions, 'k'>) =>
   lowerWith({ name: 'search', target: 'tpu' }, (q: Tensor, rows: Tensor) => nearest(q, rows, { k, ...options }), tensorType(dtype, queries), tensorType(dtype, database))
+
+/** The same search as a Memorizing Transformer's, of slots and heads, in a ring of which each slot may read some. */
+function ringProgram() {
+  const { dtype, queries: [all, queries, size], database: [, rows] } = perSlot
+  const slots = Math.sqrt(all)
+  const search = (q: Tensor, keys: Tensor, filled: Tensor) => nearest(q, keys, { k, valid: filled, rowOrder: 'unrelated' })
+  return lowerWith({ name: 'ring', target: 'tpu' }, search, tensorType(dtype, [slots, slots, queries, size]), tensorType(dtype, [slots, slots, rows, size]), tensorType('bool', [slots, rows]))
+}
 
 async function ours(compiler: TpuCompiler, shape: Shape, rowOrder: 'mixed' | 'any'): Promise<OurFigures> {
   const estimated = await estimateOnTpu(program(shape, { rowOrder }), compiler)
