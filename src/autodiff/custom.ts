@@ -27,7 +27,7 @@ function runInRule<Output>(rule: Rule, fn: () => Output): Output {
     const { leaves, structure } = flatten(result, isTensor, 'the output')
     // A rule is found by its ops; a function that only passes its arguments on has none.
     return block.operations.length === start && leaves.length ? (unflatten(structure, optimizationBarrier(leaves)) as Output) : result
-  })
+  }, rule.location)
   const { leaves, structure } = flatten(output, isTensor, 'the output')
   rule.outputs = leaves.map((leaf) => makeAlias(leaf, true))
   return unflatten(structure, rule.outputs) as Output
@@ -42,8 +42,8 @@ export function customVjp<Args extends readonly unknown[], Output, Residuals>(
   forward: (...args: Args) => readonly [Output, Residuals],
   backward: (residuals: Residuals, cotangent: Output) => { readonly [K in keyof Args]: unknown },
 ): (...args: Args) => Output {
-  return (...args) => {
-    const location = captureLocation(customVjp)
+  return function call(...args) {
+    const location = captureLocation(call)
     const inputs = flatten(args, isTensor, 'the arguments of a function with a custom gradient')
     const rule = new CustomRule(currentRule() as Rule | undefined, inputs.leaves, inputs.structure, location)
     rule.backwardFunction = backward as (residuals: unknown, cotangent: unknown) => unknown
@@ -143,8 +143,8 @@ function gradientLeaves(structure: TreeStructure, gradients: unknown): (Tensor |
  * backward pass computes it again from the inputs. Saves memory for about a third more time.
  */
 export function checkpoint<Args extends readonly unknown[], Output>(fn: (...args: Args) => Output): (...args: Args) => Output {
-  return (...args) => {
-    const rule = new CheckpointRule(currentRule() as Rule | undefined, captureLocation(checkpoint))
+  return function call(...args) {
+    const rule = new CheckpointRule(currentRule() as Rule | undefined, captureLocation(call))
     const { block } = currentFrame()
     const start = block.operations.length
     const output = runInRule(rule, () => fn(...args))

@@ -14,20 +14,22 @@ export class Location {
   readonly scope: string
   readonly #stack: { stack?: string } | undefined
   readonly #file: CallSite | undefined
+  readonly #around: Location | undefined
   #site: CallSite | undefined | null = null
   /** Where the function was called that the op belonged to before it took the call's place. */
   readonly caller: Location | undefined
 
-  private constructor(scope: string, stack: { stack?: string } | undefined, file: CallSite | undefined, caller?: Location) {
+  private constructor(scope: string, stack: { stack?: string } | undefined, file: CallSite | undefined, caller?: Location, around?: Location) {
     this.scope = scope
     this.#stack = stack
     this.#file = file
     this.caller = caller
+    this.#around = around
   }
 
-  /** A location made of a captured stack. */
-  static fromStack(scope: string, stack: { stack?: string }): Location {
-    return new Location(scope, stack, undefined)
+  /** A location made of a captured stack; where that does not reach a user's line, it is that of the call `around` it. */
+  static fromStack(scope: string, stack: { stack?: string }, around?: Location): Location {
+    return new Location(scope, stack, undefined, undefined, around)
   }
 
   /** A location inside a text file, in a scope of the program that was printed there. Lines and columns count from 1. */
@@ -38,13 +40,13 @@ export class Location {
   /** The same place in a function that was called at `caller`; the caller's scope is around its own. */
   calledFrom(caller: Location): Location {
     const scope = caller.scope && this.scope ? `${caller.scope}/${this.scope}` : caller.scope || this.scope
-    return new Location(scope, this.#stack, this.#file, this.caller ? this.caller.calledFrom(caller) : caller)
+    return new Location(scope, this.#stack, this.#file, this.caller ? this.caller.calledFrom(caller) : caller, this.#around)
   }
 
   /** The innermost frame that is not Engram's own. */
   get callSite(): CallSite | undefined {
     if (this.#file) return this.#file
-    if (this.#site === null) this.#site = this.#stack?.stack === undefined ? undefined : userFrame(this.#stack.stack)
+    if (this.#site === null) this.#site = (this.#stack?.stack === undefined ? undefined : userFrame(this.#stack.stack)) ?? this.#around?.callSite
     return this.#site
   }
 

@@ -73,13 +73,12 @@ export function nearest(queries: Tensor, database: Tensor, options: NearestOptio
   const { k, recallTarget = 0.95, distance = 'innerProduct', rowOrder = 'any', lowering = 'auto', rescore = false, shards = 1 } = options
   checkSides(queries, database)
   checkOptions(options, database)
-  const valid = validRows(options.valid, database)
   const size = database.shape.at(-2)!
   const plan = chooseLowering({ size, k, recallTarget, target: currentTarget(), lowering: lowering === 'auto' ? undefined : lowering, shards })
   const kept = Math.min(k, plan.lowering === 'exact' ? size : plan.bins * plan.perBin)
   const layout = layoutOf(plan, size, rowOrder)
   return scope(planName(plan), () => {
-    const limit = rowLimit(valid, database, layout)
+    const limit = rowLimit(validRows(options.valid, database), database, layout)
     const find = (q: Tensor, rows: Tensor): Found => {
       const found = search(q, rows, { plan, layout, k: kept, recallTarget, sizeOverride: shards === 1 ? -1 : size * shards, distance, limit })
       return rescore ? rescored(found, q, rows, distance) : found

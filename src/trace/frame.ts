@@ -27,8 +27,10 @@ interface TraceState {
   location: Location | undefined
   /** The innermost function with its own differentiation rule. */
   rule: object | undefined
+  /** Where it or the innermost scope was called. */
+  around: Location | undefined
 }
-const state: TraceState = { frame: undefined, scope: '', location: undefined, rule: undefined }
+const state: TraceState = { frame: undefined, scope: '', location: undefined, rule: undefined, around: undefined }
 
 export const isTracing = (): boolean => state.frame !== undefined
 
@@ -50,6 +52,7 @@ export function withFrame<R>(frame: Frame, build: () => R): R {
     state.scope = ''
     state.location = undefined
     state.rule = undefined
+    state.around = undefined
   }
   try {
     return build()
@@ -58,14 +61,19 @@ export function withFrame<R>(frame: Frame, build: () => R): R {
   }
 }
 
-/** Names the ops that `build` makes: `scope('layer3', () => ...)`. Scopes nest; the path is part of every op's location. */
+/**
+ * Names the ops that `build` makes: `scope('layer3', () => ...)`. Scopes nest; the path is part of every op's location, and an op made too deep inside to know
+ * the user's line has that of the scope.
+ */
 export function scope<R>(name: string, build: () => R): R {
-  const before = state.scope
-  state.scope = before ? `${before}/${name}` : name
+  const before = { ...state }
+  state.around = captureLocation(scope)
+  state.scope = before.scope ? `${before.scope}/${name}` : name
   try {
     return build()
   } finally {
-    state.scope = before
+    state.scope = before.scope
+    state.around = before.around
   }
 }
 
@@ -80,21 +88,23 @@ export function withLocation<R>(location: Location | undefined, build: () => R):
   }
 }
 
-/** Marks all ops that `build` makes as belonging to a differentiation rule. */
-export function withRule<R>(rule: object | undefined, build: () => R): R {
-  const before = state.rule
+/** Marks all ops that `build` makes as belonging to a differentiation rule, of a function that was called `around` them if that is given. */
+export function withRule<R>(rule: object | undefined, build: () => R, around = state.around): R {
+  const before = { ...state }
   state.rule = rule
+  state.around = around
   try {
     return build()
   } finally {
-    state.rule = before
+    state.rule = before.rule
+    state.around = before.around
   }
 }
 
 /** Frames kept of a call site: enough to get out of derived functions to the user's line. */
 const stackDepth = 12
 
-/** The location of an op made now; the stack is captured but not formatted. `below` is left out of it with all it called. */
+/** The location of an op made now; the stack is captured but not formatted. `below`, a function that is running, is left out of it with all it called. */
 export function captureLocation(below: (...args: never[]) => unknown): Location {
   if (state.location) return state.location
   const holder: { stack?: string } = {}
@@ -102,7 +112,7 @@ export function captureLocation(below: (...args: never[]) => unknown): Location 
   Error.stackTraceLimit = stackDepth
   Error.captureStackTrace(holder, below)
   Error.stackTraceLimit = limit
-  return Location.fromStack(state.scope, holder)
+  return Location.fromStack(state.scope, holder, state.around)
 }
 
 /** Throws `TraceError` if a value cannot be used in the current frame: it belongs to another trace or to a finished region. */

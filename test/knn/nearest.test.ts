@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HostArray } from '../../src/ir/host-array.ts'
-import type { Tensor } from '../../src/ir/module.ts'
+import { type Tensor, walkOperations } from '../../src/ir/module.ts'
 import { tensorType } from '../../src/ir/types.ts'
 import { mixRows, mixedPlace, unmixedIndex } from '../../src/knn/mix-rows.ts'
 import { type NearestOptions, nearest, rowOrders } from '../../src/knn/nearest.ts'
@@ -197,6 +197,17 @@ const nearestThere = (q: Tensor, rows: Tensor): Tensor => {
   const { values } = nearest(q, rows, { k: 2 })
   return slice(values, [0, 0], [1, 1])
 }
+
+describe('where the ops of nearest come from', () => {
+  it.each(searchLowerings)('is the line that calls it, and its scope names the plan: %s', (lowering) => {
+    const program = lowerWith({ target: 'tpu' }, (q: Tensor, rows: Tensor) => nearest(q, rows, { k: 8, lowering, recallTarget: 0.8, valid: 600, distance: 'cosine' }), tensorType('f32', [4, 8]), tensorType('f32', [700, 8]))
+    const places: (string | undefined)[] = []
+    walkOperations(program.module.functions.find(({ name }) => name === 'main')!.block, ({ location, definition }) => {
+      if (definition.name !== 'func.return') places.push(`${location?.callSite?.file.split('/').at(-1)} ${location?.scope.split('[')[0]}`)
+    })
+    expect(new Set(places)).toEqual(new Set(['nearest.test.ts nearest']))
+  })
+})
 
 describe('what nearest refuses', () => {
   const at = (queries: readonly number[], database: readonly number[], options: NearestOptions, dtype: 'f32' | 'i32' = 'f32') =>
