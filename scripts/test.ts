@@ -9,6 +9,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { browserHint, findChromium } from './browser.ts'
 
 /** One thing to check: a title and how it is run. */
 export interface Step {
@@ -65,9 +66,11 @@ async function run(step: Step, cwd: string): Promise<Outcome> {
 }
 
 /** What `npm test` cannot check on this kind of machine, a line each. */
-export function machineNotes(platform: string = process.platform, arch: string = process.arch): string[] {
-  if (platform === 'linux' && arch === 'x64') return []
-  return [`note: tests that compile for TPUs did not run: there is no libtpu for ${platform}-${arch}`]
+export function machineNotes(platform: string = process.platform, arch: string = process.arch, chromium: string | null = findChromium() ?? null): string[] {
+  return [
+    ...(platform === 'linux' && arch === 'x64' ? [] : [`note: tests that compile for TPUs did not run: there is no libtpu for ${platform}-${arch}`]),
+    ...(chromium === null ? [`note: tests that open pages in a browser did not run: ${browserHint}`] : []),
+  ]
 }
 
 /** Runs all steps, prints the summary with the notes and answers the exit code. */

@@ -13,9 +13,10 @@ export const inspectionStyle = `
 html, body { height: 100%; }
 body { display: flex; flex-direction: column; font-size: 15px; line-height: 1.5; overflow: hidden; }
 .top { flex: none; margin: 0; padding: 12px 20px 10px; border-top: 4px solid var(--accent); border-bottom: 1px solid var(--line); background: var(--paper); display: flex; flex-wrap: wrap; gap: 8px 28px; align-items: center; justify-content: space-between; }
+.top > div { flex: 1 1 280px; min-width: 0; }
 .top h1 { font-size: 1.18rem; overflow-wrap: anywhere; }
 .top p { margin: 2px 0 0; font-size: .86rem; color: var(--soft); max-width: none; }
-.figures-row { display: flex; flex-wrap: wrap; gap: 4px 26px; margin: 0; padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
+.figures-row { display: flex; flex-wrap: wrap; gap: 4px 22px; margin: 0; padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
 .figures-row li { min-width: 84px; }
 .figures-row .label { font-size: .78rem; color: var(--soft); }
 .figures-row .value { font-size: 1.22rem; font-weight: 650; line-height: 1.25; }
@@ -60,7 +61,7 @@ body { display: flex; flex-direction: column; font-size: 15px; line-height: 1.5;
 .token { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; padding: 1px 5px; border-radius: 4px; background: var(--mark); color: var(--on-mark); white-space: pre-wrap; overflow-wrap: anywhere; }
 .losses { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; margin: 10px 0 12px; padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
 .losses li { padding: 7px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); }
-.losses b { display: block; font-size: 1.08rem; } .losses span { font-size: .78rem; color: var(--soft); }
+.losses b { display: block; font-size: 1.08rem; line-height: 1.3; } .losses span { display: block; font-size: .76rem; line-height: 1.3; color: var(--soft); }
 .losses .good b { color: var(--good); } .losses .bad b { color: var(--bad); }
 .choose { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; margin: 8px 0 0; font-size: .84rem; }
 .choose button, .back { font: inherit; font-size: .84rem; padding: 2px 9px; border: 1px solid var(--rule); border-radius: 999px; background: var(--paper); color: var(--ink); cursor: pointer; }
@@ -78,7 +79,8 @@ body { display: flex; flex-direction: column; font-size: 15px; line-height: 1.5;
 .gates th { text-align: left; font-weight: 500; padding: 4px 8px 4px 0; white-space: nowrap; }
 .gates td { padding: 4px 0; } .gates td:last-child { text-align: right; padding-left: 10px; }
 .gates .bar { display: block; height: 10px; border-radius: 4px; background: var(--tint); } .gates .bar i { display: block; height: 100%; border-radius: 4px; background: var(--accent); }
-.panel .scroll { margin-bottom: 14px; box-shadow: none; } .panel table.figures th, .panel table.figures td { padding: 5px 9px; font-size: .82rem; }
+.panel .scroll { margin-bottom: 14px; box-shadow: none; } .panel table.figures th, .panel table.figures td { padding: 4px 8px; font-size: .8rem; } .panel table.figures thead th { white-space: normal; vertical-align: bottom; line-height: 1.25; } .panel table.figures tbody th { white-space: nowrap; }
+.panel h2:not(:first-child) { margin-top: 22px; }
 .panel dl { font-size: .88rem; margin: 0; } .panel dt { font-weight: 600; margin-top: 10px; } .panel dd { margin: 2px 0 0; overflow-wrap: anywhere; }
 kbd { font: 12px ui-monospace, monospace; padding: 1px 5px; border: 1px solid var(--rule); border-radius: 4px; background: var(--tint); }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

@@ -1,7 +1,7 @@
 import { renderFooter, renderTable } from '../report/render.ts'
 import type { Generated } from '../report/report.ts'
 import { pageStyle } from '../report/style.ts'
-import { escapeHtml, formatNumber, scriptSafeJson } from '../report/text.ts'
+import { escapeHtml, formatNumber, paragraphs, scriptSafeJson } from '../report/text.ts'
 import type { DefinitionRule } from './definitions.ts'
 import { type DocumentTotals, type InspectedDocument, documentTotals, mostChanged } from './inspected-document.ts'
 import type { InspectedMemory } from './inspector.ts'
@@ -117,7 +117,7 @@ function panel(inspection: Inspection, totals: DocumentTotals): string {
       : []),
     ...(references ? [{ id: 'references', label: 'References', html: referenceTables(references.counts, references.rules).map(({ title, text, table }) => [
       `<h2>${escapeHtml(title)}</h2>`,
-      ...text.map((line) => `<p>${escapeHtml(line)}</p>`),
+      ...text.map(paragraphs),
       ...(table ? [renderTable(table, title)] : []),
     ].join('\n')).join('\n') }] : []),
     { id: 'about', label: 'About', html: aboutHtml(inspection, totals) },

@@ -17,14 +17,14 @@ const explanations: Readonly<Record<QueryKind, { title: string; text: string }>>
 }
 
 const distanceText = ({ from, to }: DistanceTally): string => (to === Infinity ? `${formatNumber(from)} and more` : `${formatNumber(from)} to ${formatNumber(to - 1)}`)
-const share = (count: number, queries: number): string => (queries === 0 ? '–' : `${((100 * count) / queries).toFixed(1)} %`)
+const share = (count: number, queries: number): number | null => (queries === 0 ? null : Math.round((1000 * count) / queries) / 10)
 
-const cells = ({ queries, definition, answer, earlier, weight, chance }: Tally): (string | number)[] =>
+const cells = ({ queries, definition, answer, earlier, weight, chance }: Tally): (number | null)[] =>
   [queries, share(definition, queries), share(chance, queries), share(answer, queries), share(earlier, queries), share(weight, queries)]
 
 /** What the counts say, as tables: for each kind of query by distance, and head by head. */
 export function referenceTables(counts: ReferenceCounts, rules: readonly DefinitionRule[]): ReferencePart[] {
-  const columns = ['queries', 'definition', 'by chance', 'answer', 'any earlier', 'weight']
+  const columns = ['queries', 'definition %', 'by chance %', 'answer %', 'any earlier %', 'weight %']
   const parts: ReferencePart[] = [
     {
       title: 'Definitions and their uses',

@@ -36,9 +36,9 @@ function placesAltogether(token) {
   return [...found.values()].map((each) => ({ ...each, share: each.share / heads })).sort((a, b) => b.share - a.share || a.distance - b.distance)
 }
 
-function placeButton({ place, distance }, share, note) {
+function placeButton({ place, distance }, share, largest, note) {
   const bar = make('span', { class: 'bar' }, make('i', {}))
-  bar.firstChild.style.width = Math.min(100, 100 * share) + '%'
+  bar.firstChild.style.width = Math.min(100, (100 * share) / Math.max(largest, 1e-9)) + '%'
   const same = textOf(place) === textOf(chosen) && textOf(place) !== '' ? ' · the same token' : ''
   return make('li', {}, make('button', {
     type: 'button', 'data-place': place,
@@ -69,13 +69,13 @@ function headChoice() {
 function retrievalOf(token) {
   const altogether = placesAltogether(token)
   if (altogether.length === 0) return [make('p', { class: 'soft' }, token === 0 ? 'Nothing predicts the first token.' : 'The memory was empty: it holds what stands before the segment of ' + whole(facts.segment) + ' tokens that this token was predicted in.')]
-  const parts = [make('h3', {}, 'All heads together', make('small', {}, 'weight × gate, mean over heads')), make('ol', { class: 'places' }, ...altogether.slice(0, 5).map((place) => placeButton(place, place.share, ' · ' + place.heads + (place.heads === 1 ? ' head' : ' heads')))), headChoice()]
+  const parts = [make('h3', {}, 'All heads together', make('small', {}, 'weight × gate, mean over heads')), make('ol', { class: 'places' }, ...altogether.slice(0, 5).map((place) => placeButton(place, place.share, altogether[0].share, ' · ' + place.heads + (place.heads === 1 ? ' head' : ' heads')))), headChoice()]
   const { layer, heads, gates, kept, neighbours } = layers[onlyLayer]
   for (let head = 0; head < heads; head++) {
     if (onlyHead >= 0 && head !== onlyHead) continue
     const places = placesOf(token, onlyLayer, head)
     parts.push(make('h3', {}, 'Layer ' + layer + ', head ' + (head + 1), make('small', {}, 'gate ' + decimal(gates[head]) + ' · ' + places.length + ' of ' + neighbours + ' places kept')))
-    parts.push(make('ol', { class: 'places' }, ...places.map((place) => placeButton(place, place.weight))))
+    parts.push(make('ol', { class: 'places' }, ...places.map((place) => placeButton(place, place.weight, Math.max(...places.map(({ weight }) => weight))))))
   }
   return parts
 }
@@ -167,7 +167,7 @@ new ResizeObserver(() => {
   fitted = view.clientWidth
   refit()
 }).observe(view)
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawOverview)
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { colours = {}; drawOverview() })
 const first = /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : facts.gained.length > 0 ? facts.gained[0] : Math.min(1, tokens - 1)
 choose(first < tokens ? first : 0)
 `.trim()

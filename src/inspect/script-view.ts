@@ -112,6 +112,10 @@ function rowSums() {
   return sums
 }
 
+/** Colours of the style; read once, for to ask for them while rows come and go costs more than to draw. */
+let colours = {}
+const colour = (name) => (colours[name] ||= getComputedStyle(document.documentElement).getPropertyValue('--' + name))
+
 function drawOverview() {
   const scale = window.devicePixelRatio || 1
   const width = overview.clientWidth
@@ -121,8 +125,6 @@ function drawOverview() {
     overview.height = Math.round(height * scale)
   }
   const draw = overview.getContext('2d')
-  const style = getComputedStyle(document.documentElement)
-  const colour = (name) => style.getPropertyValue('--' + name)
   draw.setTransform(scale, 0, 0, scale, 0, 0)
   draw.clearRect(0, 0, width, height)
   const rows = set.rowToken.length

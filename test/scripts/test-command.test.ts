@@ -41,8 +41,9 @@ describe('npm test', () => {
 
   it('says before the counts what this kind of machine cannot check', () => {
     expect(run([{ title: 'types', code: '' }], ['note: no TPU']).lines.slice(-2)).toEqual(['note: no TPU', '1 passed, 0 failed'])
-    expect(machineNotes('linux', 'x64')).toEqual([])
-    expect(machineNotes('darwin', 'arm64')).toEqual(['note: tests that compile for TPUs did not run: there is no libtpu for darwin-arm64'])
+    expect(machineNotes('linux', 'x64', '/usr/bin/chromium')).toEqual([])
+    expect(machineNotes('darwin', 'arm64', '/usr/bin/chromium')).toEqual(['note: tests that compile for TPUs did not run: there is no libtpu for darwin-arm64'])
+    expect(machineNotes('linux', 'x64', null)).toEqual([expect.stringMatching(/^note: tests that open pages in a browser did not run: install Chromium/)])
   })
 
   it('counts a step that was killed or cannot be started as failed', () => {
