@@ -12,11 +12,11 @@ export const command = (): Command =>
     )
     .argument('<run>', 'a run (its newest checkpoint) or a checkpoint')
     .argument('<document>', 'a text file, or the name of a document of the run\'s corpus (or the end of one)')
-    .option('--out <file>', 'the page (default: NAME.inspect.html)')
+    .option('-o, --out <file>', 'the page (default: NAME.inspect.html)')
     .option('--json <file>', 'write the figures as JSON too; - for standard output')
     .option('--tokens <count>', 'read so many tokens from the start alone', positiveInteger)
     .option('--neighbours <count>', 'places that the page keeps of each token and head (default: up to 8, as long as they take at most 24 MB)', positiveInteger)
-    .option('--definition <regex...>', 'definitions are what this finds, the name being its group (?<name>...) or its first one')
+    .option('--definition <regex>', 'definitions are what this finds, the name being its group (?<name>...) or its first one; may be given several times', (regex: string, given: readonly string[] = []) => [...given, regex])
     .addOption(backendOption())
     .addHelpText(
       'after',
