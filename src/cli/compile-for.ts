@@ -24,7 +24,9 @@ export async function compileForCommand(source: Program<any, any> | NamedText, f
     if (flags.hlo !== undefined) await writeWhole(flags.hlo, new TextEncoder().encode(compiled.hlo))
     if (flags.executable !== undefined && compiled.serialized) await writeWhole(flags.executable, compiled.serialized)
     const { compiledJson, compiledText } = await import('./compiled-report.ts')
-    process.stdout.write(flags.json ? `${JSON.stringify(compiledJson(compiled))}\n` : compiledText(flags.title, compiled, flags.ops))
+    const { choiceFacts } = await import('./program-facts.ts')
+    const choices = 'module' in source ? choiceFacts(source) : []
+    process.stdout.write(flags.json ? `${JSON.stringify({ ...compiledJson(compiled), choices })}\n` : compiledText(flags.title, compiled, { shown: flags.ops, choices }))
   })
 }
 

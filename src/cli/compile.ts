@@ -33,21 +33,22 @@ export const command = (): Command =>
     .option('--locations', 'add scope and call site to every op')
     .option('--stats', 'print op counts, sizes, inputs and outputs instead of the text')
     .addOption(new Option('--backend <name>', 'compile with XLA too, and report time and memory').choices(['cpu']))
-    .option('--target <target>', 'compile for cpu or for TPUs, tpu:v5e:2x2 (v2, v3, v4, v5e, v5p, v6e, tpu7x), and print what comes of it')
+    .option('--target <target>', 'compile for cpu or for TPUs, tpu:v5e:2x2 (v2, v3, v4, v5e, v5p, v6e, tpu7x), and print what comes of it; tpu alone: lower for a TPU, compile nothing')
     .option('--ops <count>', 'with --target: ops shown of each scope', wholeNumber, 3)
     .option('--hlo <file>', 'with --target: write the optimised program')
     .option('--executable <file>', 'with --target: write the TPU\'s executable, which fits only this version of libtpu')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExamples:\n  engram compile tiny\n  engram compile paper-200m --stats\n  engram compile transformer-xl:small --entry evaluate -o step.mlir\n  engram compile ./my-model.ts#model --backend cpu --json\n  engram compile paper-200m --target tpu:v5e:2x2\n  engram compile search.mlir --target tpu:v6e:1x1 --hlo search.hlo')
+    .addHelpText('after', '\nExamples:\n  engram compile tiny\n  engram compile paper-200m --stats --target tpu\n  engram compile transformer-xl:small --entry evaluate -o step.mlir\n  engram compile ./my-model.ts#model --backend cpu --json\n  engram compile paper-200m --target tpu:v5e:2x2\n  engram compile search.mlir --target tpu:v6e:1x1 --hlo search.hlo')
     .action(async (reference: string, options: CompileOptions) => {
       await checkCombination(reference, options)
-      if (options.target !== undefined) {
+      if (options.target !== undefined && options.target !== anyTpu) {
         const { compileForCommand } = await import('./compile-for.ts')
         const { isFileReference } = await import('./model-reference.ts')
         await compileForCommand(await sourceFor(reference, options, options.target), { ...options, target: options.target, title: isStableHlo(reference) || isFileReference(reference) ? reference : `${reference} ${options.entry}` })
         return
       }
-      const { program, parameters } = await lowerReference(reference, options)
+      const { withTarget } = await import('../trace/target.ts')
+      const { program, parameters } = await lowerReference(reference, options, (build) => withTarget(options.target === anyTpu ? 'tpu' : undefined, build))
       const text = options.locations ? program.textWithLocations : program.text
       if (options.output !== undefined) {
         const { writeFileAtomic } = await import('../data/atomic-file.ts')
@@ -63,13 +64,17 @@ export const command = (): Command =>
       process.stdout.write(options.json ? `${JSON.stringify({ ...facts, ...(options.output ? { output: options.output } : {}) })}\n` : factsText(facts))
     })
 
+/** The target for which a program is lowered and not compiled. */
+const anyTpu = 'tpu'
+
 const isStableHlo = (reference: string): boolean => reference.endsWith('.mlir')
 
 async function checkCombination(reference: string, options: CompileOptions): Promise<void> {
   const { InputError } = await import('../ir/errors.ts')
-  if (options.target === undefined) {
+  if (options.target === undefined || options.target === anyTpu) {
     const needing = (['hlo', 'executable'] as const).find((name) => options[name] !== undefined)
-    if (needing) throw new InputError(`--${needing} needs --target`)
+    if (needing) throw new InputError(`--${needing} needs --target with a topology, such as tpu:v5e:2x2`)
+    if (options.target !== undefined && options.backend !== undefined) throw new InputError(`--target and --backend exclude each other`)
     if (isStableHlo(reference)) throw new InputError(`${reference} is lowered already: give --target to compile it, or see engram check and engram run`)
   } else {
     const other = (['output', 'stats', 'locations', 'backend'] as const).find((name) => options[name] !== undefined)

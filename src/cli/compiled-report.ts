@@ -1,6 +1,7 @@
 import type { CompiledFor } from '../program/compile-for.ts'
 import type { OpEstimate } from '../xla/estimate.ts'
 import { parseHlo } from '../xla/hlo.ts'
+import { type ChoiceFacts, choiceLines } from './program-facts.ts'
 import { type SearchFinding, findSearches } from '../xla/search.ts'
 
 const gigabytes = (bytes: number): string =>
@@ -51,11 +52,12 @@ export function compiledJson(compiled: CompiledFor): object {
   }
 }
 
-/** The table for people; `shown` ops of each scope. */
-export function compiledText(name: string, compiled: CompiledFor, shown: number): string {
+/** The table for people; `shown` ops of each scope, and what was chosen while the program was traced. */
+export function compiledText(name: string, compiled: CompiledFor, { shown, choices = [] }: { shown: number; choices?: readonly ChoiceFacts[] }): string {
   const { target, topology, devices, memory, estimate, flops, compileSeconds } = compiled
   const line = (title: string, text: string): string => `${title.padEnd(13)}${text}`
   const lines = [line('program', name), line('target', topology ? `${target}, ${devices} of ${topology.devices} device${topology.devices === 1 ? '' : 's'}; ${deviceText(topology)}` : target), line('compiled in', `${compileSeconds.toFixed(1)} s`)]
+  lines.push(...choiceLines(choices))
   if (memory) {
     const parts = `arguments ${gigabytes(memory.arguments)}, outputs ${gigabytes(memory.outputs)}, of which aliased ${gigabytes(memory.aliased)}, temporaries ${gigabytes(memory.temporaries)}`
     const fits = topology && (memory.peak <= memory.hbm ? `: it fits (${percent(memory.peak, memory.hbm)})` : ': it does not fit')

@@ -1,7 +1,9 @@
+import { basename } from 'node:path'
 import type { CompileStatistics } from '../ir/backend.ts'
 import { walkOperations } from '../ir/module.ts'
 import { shortType, sizeBytes } from '../ir/types.ts'
 import type { Program } from '../program/program.ts'
+import { type Choice, choicesOf } from '../trace/choices.ts'
 
 /** What can be said of a program without running it. */
 export interface ProgramFacts {
@@ -15,9 +17,30 @@ export interface ProgramFacts {
   readonly donatedInputs: number
   readonly outputs: number
   readonly outputBytes: number
+  /** What was chosen among several spellings while the program was traced, and why. */
+  readonly choices: readonly ChoiceFacts[]
   readonly parameters?: number
   readonly compiled?: CompileStatistics
 }
+
+/** A choice as JSON: where it was made is the scope of the ops that it made, and a line of a file. */
+export interface ChoiceFacts extends Choice {
+  readonly scope: string
+  readonly place?: string
+}
+
+/** The choices made in a program, equal ones of one place once. */
+export function choiceFacts(program: Program<any, any>): ChoiceFacts[] {
+  const found = choicesOf(program.module).map(({ location, ...choice }): ChoiceFacts => {
+    const site = location.callSite
+    return { ...choice, scope: location.scope, ...(site && { place: `${site.file}:${site.line}:${site.column}` }) }
+  })
+  return [...new Map(found.map((choice) => [JSON.stringify(choice), choice])).values()]
+}
+
+/** Lines that say what was chosen, with what and why. */
+export const choiceLines = (choices: readonly ChoiceFacts[]): string[] =>
+  choices.flatMap(({ what, of, reason, scope, place }) => [`chosen       ${what} ${scope}: ${reason}`, `             ${of}${place ? `, at ${basename(place)}` : ''}`])
 
 export function programFacts(program: Program<any, any>): ProgramFacts {
   const counts = new Map<string, number>()
@@ -34,6 +57,7 @@ export function programFacts(program: Program<any, any>): ProgramFacts {
     donatedInputs: program.donated.length,
     outputs: program.outputs.length,
     outputBytes: program.outputs.reduce((sum, type) => sum + sizeBytes(type), 0),
+    choices: choiceFacts(program),
   }
 }
 
@@ -54,6 +78,7 @@ export function factsText(facts: ProgramFacts): string {
     if (memory) lines.push(`memory       arguments ${megabytes(memory.arguments)}, outputs ${megabytes(memory.outputs)}, temporaries ${megabytes(memory.temporaries)}, aliased ${megabytes(memory.aliased)}`)
     if (flops !== undefined) lines.push(`flops        ${(flops / 1e9).toFixed(2)} G`)
   }
+  lines.push(...choiceLines(facts.choices))
   lines.push('', ...Object.entries(facts.byOperation).map(([name, count]) => `${String(count).padStart(8)}  ${name}`))
   return `${lines.join('\n')}\n`
 }

@@ -4,6 +4,7 @@ import type { Tensor } from '../ir/module.ts'
 import { shortType } from '../ir/types.ts'
 import { failIn } from '../lib/library-error.ts'
 import { negate } from '../ops/arithmetic.ts'
+import { recordChoice } from '../trace/choices.ts'
 import { currentTarget } from '../trace/target.ts'
 import { approxTopKCall } from './approx-top-k-call.ts'
 import { bestOfBins, bestOfSurvivors } from './partial-reduce.ts'
@@ -50,6 +51,14 @@ export function approxTopK(x: Tensor, k: number, options: ApproxTopKOptions = {}
   const chosen = lowering === 'auto' ? (currentTarget() === 'tpu' ? 'custom-call' : 'exact') : lowering
   // With as many bins as entries, or fewer than k, there is nothing to reduce.
   const reducible = bins < entries && bins >= k
+  const target = currentTarget()
+  const why = lowering === 'auto' ? (target === undefined ? 'no target is named' : `the target is ${target}`) : `${lowering} was asked for`
+  recordChoice({
+    what: 'approxTopK',
+    of: `${k} of ${entries} along axis ${axis} of ${shortType(x.type)}, recall ${recallTarget}`,
+    chosen,
+    reason: `${chosen}: ${why}; ${reducible ? `XLA's rule gives ${bins} bins` : 'there is nothing to reduce'}`,
+  })
   const search = (scores: Tensor): Neighbours => {
     if (chosen === 'custom-call' && bins >= k) return approxTopKCall(scores, aggregate ? k : bins, { k, axis, recallTarget, aggregate, sizeOverride })
     if (chosen !== 'partial-reduce' || !reducible) return sortedTopK(scores, aggregate ? k : Math.min(bins, entries), axis)

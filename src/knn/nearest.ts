@@ -11,6 +11,7 @@ import { abs } from '../ops/elementwise-unary.ts'
 import { reduceAnd } from '../ops/reduce.ts'
 import { select } from '../ops/select.ts'
 import { sort } from '../ops/sort.ts'
+import { recordChoice } from '../trace/choices.ts'
 import { scope } from '../trace/frame.ts'
 import { currentTarget } from '../trace/target.ts'
 import { approxTopKCall } from './approx-top-k-call.ts'
@@ -78,6 +79,12 @@ export function nearest(queries: Tensor, database: Tensor, options: NearestOptio
   const kept = Math.min(k, plan.lowering === 'exact' ? size : plan.bins * plan.perBin)
   const layout = layoutOf(plan, size, rowOrder)
   return scope(planName(plan), () => {
+    recordChoice({
+      what: 'search',
+      of: `queries ${shortType(queries.type)}, database ${shortType(database.type)}, k ${k}, recall ${recallTarget}, ${distance}`,
+      chosen: plan.lowering,
+      reason: layout.stirred ? `${plan.reason}; rows in any order are mixed by each search` : plan.reason,
+    })
     const limit = rowLimit(validRows(options.valid, database), database, layout)
     const find = (q: Tensor, rows: Tensor): Found => {
       const found = search(q, rows, { plan, layout, k: kept, recallTarget, sizeOverride: shards === 1 ? -1 : size * shards, distance, limit })

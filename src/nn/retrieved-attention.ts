@@ -1,6 +1,7 @@
 import { stopGradient } from '../autodiff/custom.ts'
 import type { DType } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
+import { shortType } from '../ir/types.ts'
 import { unmixedIndex } from '../knn/mix-rows.ts'
 import { type RowOrder, nearest } from '../knn/nearest.ts'
 import { positionBits } from '../knn/packed.ts'
@@ -17,6 +18,7 @@ import { abs } from '../ops/elementwise-unary.ts'
 import { squeeze } from '../ops/reshape.ts'
 import { select } from '../ops/select.ts'
 import { sliceAxis } from '../ops/slice-pad.ts'
+import { recordChoice } from '../trace/choices.ts'
 import { scope } from '../trace/frame.ts'
 import { currentTarget } from '../trace/target.ts'
 import type { KeysAndValues } from './cache.ts'
@@ -75,6 +77,7 @@ export function retrievedAttention(queries: Tensor, memory: KeysAndValues, optio
     retrieval: retrieval === 'auto' ? undefined : retrieval,
   })
   return scope(`retrieved[${plan.retrieval}]`, () => {
+    recordChoice({ what: 'retrieval', of: `${neighbours} of ${memorySize} places, memory ${shortType(keys.type)}`, chosen: plan.retrieval, reason: plan.reason })
     if (plan.retrieval === 'masked-dense') {
       const slack = scoreSlack(chooseLowering({ ...wanted, size: memorySize, target: currentTarget() }), memorySize, found.values.dtype)
       return { ...attendAboveThreshold(queries, { keys, values }, filled, found, slack), places }

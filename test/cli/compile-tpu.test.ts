@@ -27,7 +27,9 @@ describe('compile --target', () => {
     [['compile', 'tiny', '--target', 'tpu:v5lite:2x2'], 'there is no TPU topology "v5lite:2x2": the name is v5e: v5e:2x2'],
     [['compile', 'tiny', '--target', 'gpu'], 'there is no target "gpu": expected cpu, or tpu: and a topology, such as tpu:v5e:2x2'],
     [['compile', 'tiny', '--target', 'cpu', '--executable', 'x'], '--executable: only a TPU\'s executable can be written'],
-    [['compile', 'tiny', '--hlo', 'x'], '--hlo needs --target'],
+    [['compile', 'tiny', '--hlo', 'x'], '--hlo needs --target with a topology, such as tpu:v5e:2x2'],
+    [['compile', 'tiny', '--target', 'tpu', '--executable', 'x'], '--executable needs --target with a topology, such as tpu:v5e:2x2'],
+    [['compile', 'tiny', '--target', 'tpu', '--backend', 'cpu'], '--target and --backend exclude each other'],
     [['compile', 'tiny', '--target', 'cpu', '--stats'], '--target and --stats exclude each other'],
     [['compile', 'add.mlir'], 'add.mlir is lowered already: give --target to compile it'],
     [['compile', 'none.mlir', '--target', 'tpu:v5e:2x2'], 'none.mlir: cannot be read'],
@@ -36,6 +38,23 @@ describe('compile --target', () => {
     const { status, stderr, stdout } = await run(...args)
     expect(stderr).toContain(message)
     expect([status, stdout]).toEqual([2, ''])
+  })
+
+  it('says without compiling what was chosen for a TPU, and gives that text', async () => {
+    const { status, stdout } = await run('compile', './search.ts#program', '--target', 'tpu', '--stats', '-o', 'search.mlir')
+    expect(status).toBe(0)
+    expect(masked(stdout).split('\n').slice(5, 7)).toEqual([
+      'chosen  search find/nearest[packed bins=128 recall=0.9739]: packed: the target is tpu; the best of each of 128 bins reach recall 0.9739 for the 0.9 wanted',
+      '  queries f32[128,64], database f32[4096,64], k 8, recall 0.9, innerProduct, at search.ts:4:62',
+    ])
+    expect(await readFile(join(cwd, 'search.mlir'), 'utf8')).toContain('stablehlo.bitcast_convert')
+    const { choices } = JSON.parse((await run('compile', './search.ts#program', '--json')).stdout) as any
+    expect(choices).toEqual([
+      {
+        what: 'search', chosen: 'exact', scope: 'find/nearest[exact]', reason: 'exact: no target is named, where all scores and a top-k cost least',
+        of: 'queries f32[128,64], database f32[4096,64], k 8, recall 0.9, innerProduct', place: expect.stringMatching(/search\.ts:4:62$/),
+      },
+    ])
   })
 
   it('takes this machine\'s processor too', async () => {
@@ -62,6 +81,8 @@ describeTpu('compile --target tpu', () => {
       "program  ./search.ts#program
       target  tpu:v5e:2x2, 1 of 4 devices; one of v5e has 16 GiB of HBM, SIZE/s, 197 Tflop/s (bf16)
       compiled in  TIME s
+      chosen  search find/nearest[packed bins=128 recall=0.9739]: packed: the target is tpu; the best of each of 128 bins reach recall 0.9739 for the 0.9 wanted
+        queries f32[128,64], database f32[4096,64], k 8, recall 0.9, innerProduct, at search.ts:4:62
       memory  at most SIZE of SIZE of HBM: it fits (SHARE)
         arguments SIZE, outputs SIZE, of which aliased SIZE, temporaries SIZE
       flops  71.6 million
@@ -72,8 +93,8 @@ describeTpu('compile --target tpu', () => {
 
         estimate  share  HBM  scope, and its slowest ops
         TIME us  SHARE  SIZE  find/nearest[packed bins=128 recall=0.9739] (8 ops)
-        TIME us  SHARE  SIZE  fusion.1: fusion of copy, convolution, select, reduce
-        TIME us  SHARE  SIZE  nearest_packed_bins_128_recall_0_9739_.77: sort
+        TIME us  SHARE  SIZE  fusion.1: fusion of copy, convolution, select, reduce  search.ts:4:62
+        TIME us  SHARE  SIZE  nearest_packed_bins_128_recall_0_9739_.77: sort  search.ts:4:62
         TIME us  SHARE  SIZE  (no scope) (6 ops)
         TIME us  SHARE  SIZE  copy.4: copy
         TIME us  SHARE  SIZE  copy.5: copy
