@@ -2,7 +2,7 @@ import type { TensorType } from '../ir/types.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import { tokenizerFrom } from '../data/tokenizers.ts'
 import { checkConfiguration } from '../models/configuration.ts'
-import { findCheckpoint, readManifest, readTensors } from '../train/checkpoint.ts'
+import { type CheckpointChoice, findCheckpoint, readManifest, readTensors } from '../train/checkpoint.ts'
 import type { Manifest } from '../train/checkpoint-manifest.ts'
 import { type TrainedModel, initProgram } from '../train/programs.ts'
 import { type RunConfig, checkRunConfig } from '../train/run-config.ts'
@@ -23,9 +23,9 @@ export interface CheckpointModel {
   readonly parameters: unknown
 }
 
-/** Reads model and parameters of the checkpoint that `path` means (of a run: its newest). Throws `TrainError`, `DataError`, `ConfigurationError`. */
-export async function readCheckpointModel(path: string): Promise<CheckpointModel> {
-  const checkpoint = await findCheckpoint(path)
+/** Reads model and parameters of the checkpoint that `path` means (of a run: its newest, or the one that is chosen). Throws `TrainError`, `DataError`, `ConfigurationError`. */
+export async function readCheckpointModel(path: string, choice?: CheckpointChoice): Promise<CheckpointModel> {
+  const checkpoint = await findCheckpoint(path, choice)
   const manifest = await readManifest(checkpoint)
   const { model } = await loadModel(manifest.modelSource ?? `${manifest.model.model}:tiny`, manifest.model)
   const trained = { model, config: checkConfiguration(model.schema, manifest.model, `the configuration in ${checkpoint}`) }

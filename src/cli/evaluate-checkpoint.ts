@@ -2,6 +2,7 @@ import type { SplitName } from '../data/split.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { isDeviceBuffer } from '../program/session.ts'
 import { packageRoot } from '../runner/python.ts'
+import type { CheckpointChoice } from '../train/checkpoint.ts'
 import { openTrainingData } from '../train/corpus.ts'
 import { TrainError } from '../train/errors.ts'
 import { type Evaluation, Evaluator } from '../train/evaluator.ts'
@@ -14,12 +15,13 @@ export interface CheckpointEvaluation {
   readonly split: SplitName
   readonly tokens?: number
   readonly batch?: number
+  readonly checkpoint?: CheckpointChoice
   readonly backend: BackendName
 }
 
 /** Evaluates the checkpoint that `path` means. Throws `TrainError` for a checkpoint that cannot be used, `DataError` for a corpus. */
 export async function evaluateCheckpoint(path: string, options: CheckpointEvaluation): Promise<{ checkpoint: string; step: number; evaluation: Evaluation }> {
-  const { checkpoint, manifest, trained, run, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path)
+  const { checkpoint, manifest, trained, run, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path, options.checkpoint)
   const data = await openTrainingData({ ...run.data, ...(options.corpus === undefined ? {} : { corpus: options.corpus }) }, packageRoot, tokenizer)
   const documents = data.documents[options.split]
   if (documents.length === 0) throw new TrainError(`the corpus ${data.name} has no ${options.split} documents`, 'RUN_CONFIGURATION', { hint: 'choose another --split' })

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { TextGeneration } from './generate-text.ts'
-import { backendOption, jsonOption, positiveInteger, wholeNumber } from './options.ts'
+import { backendOption, checkpointOption, jsonOption, positiveInteger, wholeNumber } from './options.ts'
 
 interface GenerateOptions extends Omit<TextGeneration, 'signal' | 'onPrompt' | 'onText'> {
   readonly greedy?: boolean
@@ -14,7 +14,7 @@ export const command = (): Command =>
       'Reads a prompt of any length, which fills the caches and the memory, and prints what the model goes on with, token by token.\n' +
         'The same seed gives the same text. Ctrl-C ends it (exit code 130).',
     )
-    .argument('<run>', 'a run (its newest checkpoint) or a checkpoint')
+    .argument('<run>', 'a run (its newest checkpoint; see --checkpoint) or a checkpoint')
     .option('--prompt <text>', 'the text to go on from')
     .option('--prompt-file <file>', 'a file with it; - for standard input')
     .option('--tokens <count>', 'draw so many tokens at most', positiveInteger, 200)
@@ -24,6 +24,7 @@ export const command = (): Command =>
     .option('--greedy', 'take the most likely token always')
     .option('--seed <number>', 'draws the tokens', wholeNumber, 0)
     .option('--ignore-end', 'go on where the model ends the document')
+    .addOption(checkpointOption())
     .addOption(backendOption())
     .addOption(jsonOption('print one JSON object at the end instead of the text'))
     .addHelpText('after', '\nExamples:\n  engram generate runs/small --prompt "let ADD_COMM = prove" --temperature 0.8\n  engram generate runs/small --prompt-file proofs.ml --greedy --tokens 500\n  head -c 100000 proofs.ml | engram generate runs/small --prompt-file - --top-p 0.9 --json')

@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<{ command: () => Command }
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
   runs: () => import('./runs.ts'),
+  replay: () => import('./replay.ts'),
   generate: () => import('./generate.ts'),
   inspect: () => import('./inspect.ts'),
   corpus: () => import('./corpus.ts'),

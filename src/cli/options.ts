@@ -9,6 +9,10 @@ export const backendOption = (backends: readonly string[] = ['cpu', 'interpreter
 
 export const batchOption = (): Option => new Option('--batch <slots>', 'documents that are read side by side').argParser(positiveInteger).default(8)
 
+/** Which checkpoint of a run. */
+export const checkpointOption = (): Option =>
+  new Option('--checkpoint <which>', 'of a run: "newest", "best" (least loss on held-out documents), or a step').argParser(checkpointChoice).default('newest')
+
 /** `key=value` changes of a model's configuration; repeatable. */
 export const setOption = (): Option =>
   new Option('--set <key=value...>', 'change keys of the model\'s configuration, e.g. --set memorySize=65536 layers=8').argParser(keyValue).default({}, 'none')
@@ -23,6 +27,12 @@ export function wholeNumber(text: string): number {
   const value = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number.')
   return value
+}
+
+function checkpointChoice(text: string): 'newest' | 'best' | number {
+  if (text === 'newest' || text === 'best') return text
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected newest, best or the number of a step.')
+  return Number(text)
 }
 
 /** Values are JSON where they parse as JSON, otherwise strings. */

@@ -1,10 +1,11 @@
+import { basename } from 'node:path'
 import { formatNumber } from '../report/text.ts'
 import { type Report, type Series } from '../report/report.ts'
 import { writeReport } from '../report/write.ts'
+import { type BestCheckpoint, bestCheckpoint } from '../train/checkpoint-folder.ts'
 import type { RunConfig } from '../train/run-config.ts'
 import { type MetricsLine, type RunFolder, readMetrics } from '../train/run-folder.ts'
 import type { NamedModel } from './model-reference.ts'
-import { packageVersion } from './version.ts'
 
 /** Writes `report.html` of a run from its metrics and answers the file's path. */
 export async function writeRunReport(
@@ -14,10 +15,19 @@ export async function writeRunReport(
   corpus: string,
   versions: Readonly<Record<string, string>>,
 ): Promise<string> {
-  return writeReport(folder.report, runReport(await readMetrics(folder), named, run, corpus, versions))
+  return writeReport(folder.report, runReport({ lines: await readMetrics(folder), best: await bestCheckpoint(folder.checkpoints), named, run, corpus, versions }))
 }
 
-function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunConfig, corpus: string, versions: Readonly<Record<string, string>>): Report {
+interface ReportedRun {
+  readonly lines: readonly MetricsLine[]
+  readonly best: BestCheckpoint | undefined
+  readonly named: NamedModel
+  readonly run: RunConfig
+  readonly corpus: string
+  readonly versions: Readonly<Record<string, string>>
+}
+
+function runReport({ lines, best, named, run, corpus, versions }: ReportedRun): Report {
   const reports = lines.filter(({ event }) => event === 'report')
   const evaluations = lines.filter(({ event }) => event === 'evaluation')
   const last = evaluations.at(-1)
@@ -37,6 +47,9 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
           ? [
               { label: 'bits per byte, held out', value: number(last.bitsPerByte), note: `${run.evaluation.split} documents, ${formatNumber(number(last.tokens))} tokens` },
               { label: 'perplexity', value: number(last.perplexity), note: 'per token' },
+              ...(best
+                ? [{ label: 'best checkpoint', value: best.bitsPerByte, note: `${basename(best.path)}: bits per byte, held out; perplexity ${formatNumber(best.perplexity)}` }]
+                : []),
               { label: 'accuracy', value: `${(100 * number(last.accuracy)).toFixed(1)} %`, note: 'most likely token is right' },
             ]
           : undefined,
@@ -48,6 +61,17 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
           series: [...curve('training', reports, 'bitsPerByte'), ...curve('held out', evaluations, 'bitsPerByte')],
         },
       },
+      {
+        title: 'Perplexity',
+        chart: {
+          title: 'Perplexity per token',
+          xLabel: 'step',
+          yLabel: 'perplexity',
+          yScale: 'log',
+          smoothing: 0.6,
+          series: [...curve('training', reports, 'perplexity'), ...curve('held out', evaluations, 'perplexity')],
+        },
+      },
       { title: 'Gradient', chart: { title: 'Norm of the gradient', xLabel: 'step', yLabel: 'norm', yScale: 'log', series: curve('gradient', reports, 'gradientNorm') } },
       ...(auxiliary.length > 0 ? [auxiliarySection(curve('auxiliary', auxiliary, 'auxiliary'))] : []),
       ...(gates.length > 0 ? [gateSection(gates)] : []),
@@ -55,7 +79,7 @@ function runReport(lines: readonly MetricsLine[], named: NamedModel, run: RunCon
     ],
     generated: {
       date: new Date().toISOString(),
-      versions: { engram: packageVersion, ...versions },
+      versions,
       command: `engram train ${named.reference}`,
       seeds: [run.seed, run.dataSeed],
     },

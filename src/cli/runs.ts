@@ -13,7 +13,7 @@ export const command = (): Command =>
 const listCommand = (): Command =>
   new Command('list')
     .summary('the runs of a folder')
-    .description('Lists the runs of a folder: model, corpus, steps, tokens, and bits per byte on held-out documents.')
+    .description('Lists the runs of a folder: model, corpus, steps, tokens, bits per byte in training and on held-out documents, perplexity there, and the best checkpoint.')
     .argument('[folder]', 'where runs are', 'runs')
     .addOption(jsonOption())
     .action(async (folder: string, options: { json?: boolean }) => {
@@ -59,9 +59,11 @@ function listText(runs: readonly RunSummary[]): string {
     run.tokens.toLocaleString('en'),
     number(run.trainingBitsPerByte, 3),
     number(run.heldOut?.bitsPerByte),
+    number(run.heldOut?.perplexity, 2),
     run.best === undefined ? '-' : `${number(run.best.bitsPerByte)} (step ${run.best.step})`,
+    run.bestCheckpoint ?? '-',
   ])
-  return columns([['run', 'model', 'corpus', 'steps', 'tokens', 'training', 'held out', 'best held out'], ...rows])
+  return columns([['run', 'model', 'corpus', 'steps', 'tokens', 'training', 'held out', 'perplexity', 'best held out', 'best checkpoint'], ...rows])
 }
 
 function comparisonText(runs: readonly RunHistory[], differences: readonly ConfigurationDifference[]): string {
@@ -70,8 +72,12 @@ function comparisonText(runs: readonly RunHistory[], differences: readonly Confi
     ['steps', (run) => String(run.step)],
     ['tokens', (run) => run.tokens.toLocaleString('en')],
     ['bits per byte, training', (run) => number(run.trainingBitsPerByte, 3)],
+    ['perplexity, training', (run) => number(run.trainingPerplexity, 2)],
     ['bits per byte, held out', (run) => number(run.heldOut?.bitsPerByte)],
+    ['perplexity, held out', (run) => number(run.heldOut?.perplexity, 2)],
     ['against the first', (run) => relative(run, runs[0])],
+    ['best, held out', (run) => number(run.best?.bitsPerByte)],
+    ['best checkpoint', (run) => run.bestCheckpoint ?? '-'],
   ]
   const header = ['', ...runs.map(({ name }) => name)]
   const same = differences.length === 0 ? 'the configurations are the same\n' : columns([header, ...rows])
@@ -104,8 +110,8 @@ function comparisonReport(runs: readonly RunHistory[], differences: readonly Con
         title: 'Held-out documents',
         chart: chart('Bits per byte, held out', curves((run) => run.evaluations)),
         table: {
-          columns: ['run', 'model', 'corpus', 'steps', 'tokens', 'bits per byte, held out', 'best'],
-          rows: runs.map((run) => [run.name, run.reference, run.corpus, run.step, run.tokens, run.heldOut?.bitsPerByte ?? null, run.best?.bitsPerByte ?? null]),
+          columns: ['run', 'model', 'corpus', 'steps', 'tokens', 'bits per byte, held out', 'perplexity, held out', 'best, bits per byte', 'best checkpoint'],
+          rows: runs.map((run) => [run.name, run.reference, run.corpus, run.step, run.tokens, run.heldOut?.bitsPerByte ?? null, run.heldOut?.perplexity ?? null, run.best?.bitsPerByte ?? null, run.bestCheckpoint]),
         },
       },
       { title: 'Training', chart: chart('Bits per byte, training', curves((run) => run.reports), 0.6) },

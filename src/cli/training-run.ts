@@ -1,9 +1,11 @@
-import { basename, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { lossUnits } from '../data/loss-units.ts'
 import { tokenizerFrom } from '../data/tokenizers.ts'
 import { checkConfiguration } from '../models/configuration.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { packageRoot } from '../runner/python.ts'
+import { listCheckpoints } from '../train/checkpoint-folder.ts'
 import { findCheckpoint, readManifest, runOfCheckpoint } from '../train/checkpoint.ts'
 import { openTrainingData } from '../train/corpus.ts'
 import { type RunConfigInput, checkRunConfig } from '../train/run-config.ts'
@@ -30,10 +32,10 @@ export async function prepareNewRun(path: string, named: NamedModel, run: RunCon
   return { folder: runFolder(path), named, config, resume: undefined }
 }
 
-/** A run that goes on from its newest checkpoint, or from the one that `path` names. */
+/** A run that goes on from its newest checkpoint, or from the one that `path` names; one that has none yet begins again. */
 export async function prepareResumedRun(path: string, steps: number | undefined): Promise<PreparedRun> {
-  const checkpoint = await findCheckpoint(path)
-  const { folder, config } = await openRunFolder(runOfCheckpoint(checkpoint))
+  const checkpoint = existsSync(join(path, 'config.json')) ? (await listCheckpoints(runFolder(path).checkpoints)).at(-1) : await findCheckpoint(path)
+  const { folder, config } = await openRunFolder(checkpoint === undefined ? path : runOfCheckpoint(checkpoint))
   const { model } = await loadModel(config.reference, config.model)
   const named = { reference: config.reference, model, config: checkConfiguration(model.schema, config.model, `the configuration of ${folder.path}`) }
   return { folder, named, config: { ...config, run: { ...config.run, steps: steps ?? config.run.steps } }, resume: checkpoint }
@@ -65,6 +67,8 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
       await rewindMetrics(folder, trainer.step)
     }
     const { train } = data.sizes
+    const versions = { engram: packageVersion, node: process.versions.node, ...session.backend.versions }
+    await appendMetrics(folder, { event: 'start', step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, backend, seeds: { seed: run.seed, dataSeed: run.dataSeed }, versions })
     tell('start', { run: folder.path, step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, corpus: data.name, backend, compileSeconds: trainer.statistics.compileSeconds },
       `${named.reference}: ${trainer.parameterCount.toLocaleString('en')} parameters; ${data.name}: ${train.documents} documents of ${(train.bytes / 1e6).toFixed(1)} MB to train on; ` +
         `compiled in ${trainer.statistics.compileSeconds.toFixed(1)} s${resume === undefined ? '' : `; going on after step ${trainer.step}`}`)
@@ -81,19 +85,26 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
         await appendMetrics(folder, { event: 'checkpoint', step, path: basename(path) })
         tell('checkpoint', { step, path }, `checkpoint: ${path}`)
       },
+      best: async (path, step, heldOut) => {
+        await appendMetrics(folder, { event: 'best', step, path: basename(path), ...heldOut })
+        tell('best', { step, path, ...heldOut }, `best so far: ${basename(path)}, bits/byte ${heldOut.bitsPerByte.toFixed(4)}  perplexity ${heldOut.perplexity.toFixed(2)}`)
+      },
+      goingBack: (step, from) => {
+        process.stderr.write(`engram: training diverged in step ${step}; going again from step ${from} to keep the state before it (Ctrl-C: keep the batch alone)\n`)
+      },
       notSaved: async (error, step) => {
         process.stderr.write(`engram: warning: no checkpoint after step ${step}: ${error.message}\n`)
         if (json) tell('checkpointFailed', { step, message: error.message }, '')
         await appendMetrics(folder, { event: 'checkpointFailed', step, message: error.message }).catch(() => {})
       },
     }
-    const result = await trainer.run({ checkpoints: folder.checkpoints, failures: folder.path, signal: stop.signal }, listener)
-    const report = await writeRunReport(folder, named, run, data.name, session.backend.versions ?? {})
+    const result = await trainer.run({ checkpoints: folder.checkpoints, failures: join(folder.path, 'failures'), signal: stop.signal }, listener)
+    const report = await writeRunReport(folder, named, run, data.name, versions)
     const { tokens, seconds } = result.totals
     const again = `engram train --resume ${folder.path}`
-    tell('done', { reason: result.reason, run: folder.path, step: result.step, tokens, seconds, checkpoint: result.checkpoint ?? null, report, evaluation: result.evaluation ? lossUnits(result.evaluation) : null },
+    tell('done', { reason: result.reason, run: folder.path, step: result.step, tokens, seconds, checkpoint: result.checkpoint ?? null, best: result.best ?? null, report, evaluation: result.evaluation ? lossUnits(result.evaluation) : null },
       result.reason === 'done'
-        ? `done: ${result.step} steps, ${tokens.toLocaleString('en')} tokens in ${seconds.toFixed(0)} s\nreport: ${report}`
+        ? `done: ${result.step} steps, ${tokens.toLocaleString('en')} tokens in ${seconds.toFixed(0)} s${result.best ? `\nbest: ${result.best.path}, bits/byte ${result.best.bitsPerByte.toFixed(4)}` : ''}\nreport: ${report}`
         : `interrupted after step ${result.step}; the state is saved. Go on with:\n  ${again}`)
     return result
   } catch (error) {

@@ -15,6 +15,17 @@ export const totalsSchema = z.strictObject({
 })
 export type Totals = z.output<typeof totalsSchema>
 
+/** The loss on held-out documents. */
+export const heldOutSchema = z.strictObject({
+  bitsPerByte: z.number(),
+  /** Per token. */
+  perplexity: z.number(),
+  split: z.enum(['validation', 'test']),
+  /** Targets that were counted. */
+  tokens: z.int().positive(),
+})
+export type HeldOutLoss = z.output<typeof heldOutSchema>
+
 /** What a checkpoint says of itself, in `manifest.json`, beside its tensors. */
 export const manifestSchema = z.strictObject({
   format: z.literal('engram-checkpoint'),
@@ -22,6 +33,8 @@ export const manifestSchema = z.strictObject({
   /** Steps done. */
   step: z.int().min(0),
   totals: totalsSchema,
+  /** Where it was evaluated after this very step. */
+  heldOut: heldOutSchema.nullable().default(null),
   model: z.looseObject({ model: z.string() }),
   /** The file's export that made the model, where it is not one of Engram's own: `./my-model.ts#model`. */
   modelSource: z.string().nullable(),

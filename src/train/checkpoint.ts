@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { writeFileAtomic } from '../data/atomic-file.ts'
 import { DataError, issueText, systemCode } from '../data/errors.ts'
@@ -14,14 +14,12 @@ import { SafetensorsFile, writeSafetensors } from '../data/safetensors.ts'
 import { isFloat } from '../ir/dtypes.ts'
 import type { HostArray } from '../ir/host-array.ts'
 import { type TensorType, sameType, shortType } from '../ir/types.ts'
-import { type Manifest, checkpointVersion, manifestSchema } from './checkpoint-manifest.ts'
+import { bestCheckpoint, checkpointName, isCheckpointName, listCheckpoints, removeOldCheckpoints, stepOfName } from './checkpoint-folder.ts'
+import { type HeldOutLoss, type Manifest, checkpointVersion, manifestSchema } from './checkpoint-manifest.ts'
 import { TrainError } from './errors.ts'
 
 const tensorsFile = 'state.safetensors'
 const manifestFile = 'manifest.json'
-const folderName = (step: number): string => `step-${String(step).padStart(8, '0')}`
-const folderPattern = /^step-(\d{8,})$/
-const unfinishedPattern = /^\.step-\d{8,}\.[0-9a-f]+\.tmp$/
 
 /** A tensor of the state, fetched from the device when its turn to be written comes. */
 export interface StateTensor {
@@ -33,18 +31,34 @@ export interface StateTensor {
 /** What the caller knows of a checkpoint; the rest of the manifest is found while writing. */
 export type ManifestFacts = Omit<Manifest, 'format' | 'version' | 'tensors'>
 
+/** How many checkpoints are kept: the newest ones, and the best one beside them. */
+export interface Retention {
+  readonly keep: number
+  readonly best: boolean
+}
+
 /**
- * Writes a checkpoint below `folder` and answers its path; afterwards the `keep` newest are left. Throws `DataError` `DISK_FULL` or
- * `FILE_UNWRITABLE`, and `TrainError` `CHECKPOINT_NOT_FINITE` for a state with NaN; then nothing is left behind and older ones are untouched.
+ * Writes a checkpoint below `folder` and answers its path; afterwards the `keep` newest and the best are left. Throws `DataError` `DISK_FULL`
+ * or `FILE_UNWRITABLE`, and `TrainError` `CHECKPOINT_NOT_FINITE` for a state with NaN; then nothing is left behind and older ones are untouched.
  */
-export async function writeCheckpoint(folder: string, tensors: readonly StateTensor[], facts: ManifestFacts, keep: number): Promise<string> {
-  const target = join(folder, folderName(facts.step))
-  const temporary = join(folder, `.${folderName(facts.step)}.${randomBytes(6).toString('hex')}.tmp`)
+export async function writeCheckpoint(folder: string, tensors: readonly StateTensor[], facts: ManifestFacts, { keep, best }: Retention): Promise<string> {
+  const target = join(folder, checkpointName(facts.step))
+  const checked = tensors.map(({ name, type, read }) => ({ name, type, read: async () => assertFinite(name, await read(), 'the state') }))
+  await writeState(target, checked, facts)
+  await removeOldCheckpoints(folder, keep, best)
+  return target
+}
+
+/**
+ * Writes a state with its manifest to the folder `target`, which is there whole or not at all; `more` adds files to it. Throws as
+ * `writeCheckpoint`, but takes any numbers.
+ */
+export async function writeState(target: string, tensors: readonly StateTensor[], facts: ManifestFacts, more?: (folder: string) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`)
   try {
     await makeFolder(temporary)
     const path = join(temporary, tensorsFile)
-    const checked = tensors.map(({ name, type, read }) => [name, { type, read: async () => assertFinite(name, await read(), 'the state') }] as const)
-    await writeSafetensors(path, checked, { format: 'engram-checkpoint' })
+    await writeSafetensors(path, tensors.map((tensor) => [tensor.name, tensor] as const), { format: 'engram-checkpoint' })
     const { size } = await stat(path)
     const manifest: Manifest = {
       format: 'engram-checkpoint',
@@ -52,16 +66,39 @@ export async function writeCheckpoint(folder: string, tensors: readonly StateTen
       ...facts,
       tensors: { file: tensorsFile, sizeBytes: size, sha256: await hashFile(path), count: tensors.length },
     }
-    const text = `${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`
-    await writeFileAtomic(join(temporary, manifestFile), (writer) => writer.write(new TextEncoder().encode(text)))
-    await rm(target, { recursive: true, force: true })
-    await rename(temporary, target)
+    await writeManifest(temporary, manifest)
+    await more?.(temporary)
+    await putInPlace(temporary, target, manifest)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {})
     throw inTermsOf(error, temporary, target)
   }
-  await removeOld(folder, keep)
-  return target
+}
+
+const writeManifest = (folder: string, manifest: Manifest): Promise<void> => {
+  const text = `${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`
+  return writeFileAtomic(join(folder, manifestFile), (writer) => writer.write(new TextEncoder().encode(text)))
+}
+
+/**
+ * Gives the finished folder its name. A run that was taken back to an earlier step writes again what is there already: then the manifest alone
+ * is replaced, so that there is no moment without the checkpoint.
+ */
+async function putInPlace(temporary: string, target: string, manifest: Manifest): Promise<void> {
+  const there = await readManifest(target).catch(() => undefined)
+  if (there?.tensors.sha256 === manifest.tensors.sha256) {
+    await writeManifest(target, manifest)
+    await rm(temporary, { recursive: true, force: true })
+    return
+  }
+  await rm(target, { recursive: true, force: true })
+  await rename(temporary, target)
+}
+
+/** Notes the loss on held-out documents in a checkpoint that is there already. Throws `DataError`, and `TrainError` if it cannot be used. */
+export async function recordHeldOut(path: string, heldOut: HeldOutLoss, { keep, best }: Retention): Promise<void> {
+  await writeManifest(path, { ...(await readManifest(path)), heldOut })
+  await removeOldCheckpoints(dirname(path), keep, best)
 }
 
 /** The message of an error names the place the user knows, not the temporary one. */
@@ -83,36 +120,26 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes all but the `keep` newest checkpoints, and what interrupted writers left. */
-async function removeOld(folder: string, keep: number): Promise<void> {
-  const old = (await listCheckpoints(folder)).slice(0, -keep)
-  const unfinished = (await readdir(folder)).filter((name) => unfinishedPattern.test(name)).map((name) => join(folder, name))
-  for (const path of [...old, ...unfinished]) await rm(path, { recursive: true, force: true })
-}
-
-/** Paths of the checkpoints in a folder, oldest first; none where there is no such folder. */
-export async function listCheckpoints(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [])
-  return names
-    .flatMap((name) => (folderPattern.test(name) ? [{ name, step: Number(folderPattern.exec(name)![1]) }] : []))
-    .sort((a, b) => a.step - b.step)
-    .map(({ name }) => join(folder, name))
-}
-
 async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
   return hash.digest('hex')
 }
 
-/** The array itself, if all its numbers are finite. */
-function assertFinite(name: string, array: HostArray, where: string): HostArray {
-  if (!isFloat(array.dtype)) return array
+/** How many of its numbers are NaN or infinity. */
+export function notFiniteCount(array: HostArray): number {
+  if (!isFloat(array.dtype)) return 0
   const data = array.data as Float32Array
   let bad = 0
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) bad++
+  return bad
+}
+
+/** The array itself, if all its numbers are finite. */
+function assertFinite(name: string, array: HostArray, where: string): HostArray {
+  const bad = notFiniteCount(array)
   if (bad > 0)
-    throw new TrainError(`${where} holds NaN or infinity: ${bad} of the ${data.length} numbers of '${name}' ${shortType(array.type)}`, 'CHECKPOINT_NOT_FINITE', {
+    throw new TrainError(`${where} holds NaN or infinity: ${bad} of the ${array.data.length} numbers of '${name}' ${shortType(array.type)}`, 'CHECKPOINT_NOT_FINITE', {
       hint: 'training had diverged when it was saved: use an earlier checkpoint',
     })
   return array
@@ -163,10 +190,14 @@ async function checkTensorsFile(path: string, { tensors }: Manifest): Promise<vo
 }
 
 /**
- * The tensors of a checkpoint, in the order of `wanted`, each of the given type and finite. Throws `TrainError`: `CHECKPOINT_CORRUPT`,
+ * The tensors of a checkpoint, in the order of `wanted`, each of the given type and, but for `anyNumbers`, finite. Throws `TrainError`: `CHECKPOINT_CORRUPT`,
  * `CHECKPOINT_MISMATCH` for tensors of another model, `CHECKPOINT_NOT_FINITE`.
  */
-export async function readTensors(path: string, wanted: readonly { readonly name: string; readonly type: TensorType }[]): Promise<HostArray[]> {
+export async function readTensors(
+  path: string,
+  wanted: readonly { readonly name: string; readonly type: TensorType }[],
+  { anyNumbers = false }: { readonly anyNumbers?: boolean } = {},
+): Promise<HostArray[]> {
   let file: SafetensorsFile
   try {
     file = await SafetensorsFile.open(join(path, tensorsFile))
@@ -184,7 +215,10 @@ export async function readTensors(path: string, wanted: readonly { readonly name
         hint: 'load it with the model and configuration it was trained with',
       })
     const arrays: HostArray[] = []
-    for (const { name } of wanted) arrays.push(assertFinite(name, await file.read(name), `the checkpoint ${path}`))
+    for (const { name } of wanted) {
+      const array = await file.read(name)
+      arrays.push(anyNumbers ? array : assertFinite(name, array, `the checkpoint ${path}`))
+    }
     return arrays
   } finally {
     await file.close()
@@ -195,21 +229,31 @@ export async function readTensors(path: string, wanted: readonly { readonly name
 export const listed = (lines: readonly string[]): string =>
   `${lines.slice(0, 8).map((line) => `\n  ${line}`).join('')}${lines.length > 8 ? `\n  and ${lines.length - 8} more` : ''}`
 
+/** Which checkpoint of a run: the last one, the one with the least loss on held-out documents, or that of a step. */
+export type CheckpointChoice = 'newest' | 'best' | number
+
 /**
- * The checkpoint that a path means: a checkpoint's folder itself, or the newest of a run or of its `checkpoints`. Throws `TrainError`
- * `CHECKPOINT_MISSING`.
+ * The checkpoint that a path means: a checkpoint's folder itself, or of a run or of its `checkpoints` the one that is chosen.
+ * `runs/NAME/checkpoints/best` is the best one, too. Throws `TrainError` `CHECKPOINT_MISSING`.
  */
-export async function findCheckpoint(path: string): Promise<string> {
-  if (folderPattern.test(basename(path)) || (await stat(join(path, manifestFile)).catch(() => undefined))) {
-    if (await stat(path).catch(() => undefined)) return path
-  }
-  for (const folder of [join(path, 'checkpoints'), path]) {
-    const newest = (await listCheckpoints(folder)).at(-1)
-    if (newest !== undefined) return newest
-  }
+export async function findCheckpoint(path: string, choice: CheckpointChoice = 'newest'): Promise<string> {
   const found = await stat(path).catch(() => undefined)
+  if (!found && basename(path) === 'best') return findCheckpoint(dirname(path), 'best')
+  if (found && (isCheckpointName(path) || (await stat(join(path, manifestFile)).catch(() => undefined)))) return path
+  for (const folder of [join(path, 'checkpoints'), path]) {
+    const all = await listCheckpoints(folder)
+    if (all.length === 0) continue
+    const chosen =
+      choice === 'newest' ? all.at(-1) : choice === 'best' ? (await bestCheckpoint(folder))?.path : all.find((each) => stepOfName(each) === choice)
+    if (chosen !== undefined) return chosen
+    throw choice === 'best'
+      ? new TrainError(`no checkpoint in ${folder} was evaluated on held-out documents, so none is the best`, 'CHECKPOINT_MISSING', {
+          hint: 'train with --eval-every, or take the newest checkpoint',
+        })
+      : new TrainError(`there is no checkpoint of step ${choice} in ${folder}; there are those of ${all.map(stepOfName).join(', ')}`, 'CHECKPOINT_MISSING')
+  }
   throw new TrainError(found ? `there is no checkpoint in ${path}` : `${path} does not exist: there is no checkpoint`, 'CHECKPOINT_MISSING', {
-    hint: 'name a run (runs/NAME) or one of its checkpoints (runs/NAME/checkpoints/step-00000200)',
+    hint: 'name a run (runs/NAME) or one of its checkpoints (runs/NAME/checkpoints/step-00000200, runs/NAME/checkpoints/best)',
   })
 }
 

@@ -4,6 +4,7 @@ import { EngramError } from '../ir/errors.ts'
 export type TrainErrorCode =
   | 'RUN_CONFIGURATION'
   | 'DIVERGED'
+  | 'FAILURE_MISSING'
   | 'CHECKPOINT_MISSING'
   | 'CHECKPOINT_CORRUPT'
   | 'CHECKPOINT_VERSION'
@@ -24,20 +25,39 @@ export class TrainError extends EngramError {
   }
 }
 
-/** A step's loss or gradient was not a number. `step` counts from 1. */
+/** Training diverged: a step's loss or gradient was not finite, or the loss stayed too high. `step` counts from 1. */
 export class DivergedError extends TrainError {
   override readonly name = 'DivergedError'
   readonly step: number
   readonly loss: number
   readonly gradientNorm: number
-  constructor(facts: { step: number; loss: number; gradientNorm: number; savedInputs?: string | undefined }) {
-    const { step, loss, gradientNorm, savedInputs } = facts
-    const saved = savedInputs === undefined ? '' : `; the step's inputs are in ${savedInputs}`
-    super(`training diverged in step ${step}: the loss is ${loss}, the norm of the gradient ${gradientNorm}${saved}`, 'DIVERGED', {
-      hint: 'lower the learning rate, warm up longer or clip gradients (clipGlobalNorm), and start again or from an earlier checkpoint',
+  /** What was wrong, without the step. */
+  readonly why: string
+  /** The folder with the step's inputs. */
+  readonly inputs: string | undefined
+  constructor(facts: {
+    readonly step: number
+    readonly loss: number
+    readonly gradientNorm: number
+    readonly why: string
+    readonly saved?: { readonly path: string; readonly whole: boolean; readonly notFiniteBefore: readonly string[] } | undefined
+  }) {
+    const { step, loss, gradientNorm, why, saved } = facts
+    super(`training diverged in step ${step}: ${why}${saved ? savedText(saved) : ''}`, 'DIVERGED', {
+      hint:
+        (saved?.whole ? `run the step again (engram replay ${saved.path}); ` : '') +
+        'lower the learning rate, warm up longer or clip gradients (clipGlobalNorm), and start again or from an earlier checkpoint',
     })
     this.step = step
     this.loss = loss
     this.gradientNorm = gradientNorm
+    this.why = why
+    this.inputs = saved?.path
   }
+}
+
+function savedText({ path, whole, notFiniteBefore }: { path: string; whole: boolean; notFiniteBefore: readonly string[] }): string {
+  const [first, ...others] = notFiniteBefore
+  const bad = first === undefined ? '' : `; ${first}${others.length > 0 ? ` and ${others.length} more tensors` : ''} of the state before it held NaN or infinity already`
+  return `${bad}; ${whole ? "the step's inputs are" : "the step's batch is"} in ${path}`
 }

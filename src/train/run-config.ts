@@ -63,8 +63,12 @@ export const runConfigSchema = z.strictObject({
       every: z.int().nonnegative().default(200),
       /** How many are kept; the oldest go first. */
       keep: z.int().positive().default(3),
+      /** Keeps the one with the least loss on held-out documents, too, and saves one after each evaluation that is the best so far. */
+      best: z.boolean().default(true),
     })
     .prefault({}),
+  /** Ends a run whose loss is above what a guess has, by `margin` nats, in `steps` steps in a row; 0 steps: never. */
+  divergence: z.strictObject({ margin: z.number().min(0).default(1), steps: z.int().nonnegative().default(100) }).prefault({}),
   /** Steps between two lines of metrics. */
   logEvery: z.int().positive().default(10),
 }).refine(({ batchSize, accumulate }) => batchSize % accumulate === 0, {
@@ -81,7 +85,7 @@ export type RunConfigInput = z.input<typeof runConfigSchema>
 export const checkRunConfig = (value: unknown): RunConfig => checkConfiguration(runConfigSchema, value, 'the configuration of the run')
 
 /** Keys that may change when a run is resumed; all others decide what is computed. */
-const freeKeys = new Set(['steps', 'evaluation', 'checkpoints', 'logEvery'])
+const freeKeys = new Set(['steps', 'evaluation', 'checkpoints', 'divergence', 'logEvery'])
 
 /** The part of a run's configuration, with its model's, that has to be the same for a run to go on from a checkpoint. */
 export const fixedPart = (model: unknown, run: RunConfig): Record<string, unknown> => ({

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { writeFileAtomic } from '../data/atomic-file.ts'
 import { issueText } from '../data/errors.ts'
-import { listCheckpoints } from './checkpoint.ts'
+import { listCheckpoints } from './checkpoint-folder.ts'
 import { TrainError } from './errors.ts'
 import { type RunConfig, checkRunConfig } from './run-config.ts'
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { listCheckpoints } from './checkpoint.ts'
+import { basename, join } from 'node:path'
+import { bestCheckpoint, listCheckpoints } from './checkpoint-folder.ts'
 import { type MetricsLine, type SavedConfig, openRunFolder, readMetrics } from './run-folder.ts'
 import { differences } from './run-config.ts'
 
@@ -20,16 +20,21 @@ export interface RunSummary {
   readonly tokens: number
   /** Of the last report; NaN before the first. */
   readonly trainingBitsPerByte: number
+  readonly trainingPerplexity: number
   /** The newest evaluation; NaN where its loss was not finite. */
   readonly heldOut: HeldOut | undefined
   /** The evaluation with the least loss. */
   readonly best: HeldOut | undefined
   readonly checkpoints: number
+  /** The folder's name of the checkpoint with the least loss on held-out documents; null where none was evaluated. */
+  readonly bestCheckpoint: string | null
 }
 
 export interface HeldOut {
   readonly step: number
   readonly bitsPerByte: number
+  /** Per token. */
+  readonly perplexity: number
 }
 
 /** A run with its whole configuration and history. */
@@ -45,10 +50,10 @@ export async function readRun(path: string): Promise<RunHistory> {
   const lines = await readMetrics(folder)
   const reports = lines.filter(({ event }) => event === 'report')
   const evaluations = lines.filter(({ event }) => event === 'evaluation')
-  const heldOut = evaluations.map((line) => ({ step: line.step, bitsPerByte: finite(line.bitsPerByte) }))
+  const heldOut = evaluations.map((line) => ({ step: line.step, bitsPerByte: finite(line.bitsPerByte), perplexity: finite(line.perplexity) }))
   const last = reports.at(-1)
   return {
-    name: path.replace(/[/\\]+$/, '').replace(/^.*[/\\]/, ''),
+    name: basename(path),
     path,
     reference: config.reference,
     model: config.model.model as string,
@@ -57,14 +62,18 @@ export async function readRun(path: string): Promise<RunHistory> {
     steps: config.run.steps,
     tokens: finite((last?.totals as { tokens?: unknown } | undefined)?.tokens ?? 0),
     trainingBitsPerByte: finite(last?.bitsPerByte),
+    trainingPerplexity: finite(last?.perplexity),
     heldOut: heldOut.at(-1),
     best: heldOut.filter((each) => !Number.isNaN(each.bitsPerByte)).sort((a, b) => a.bitsPerByte - b.bitsPerByte || a.step - b.step)[0],
     checkpoints: (await listCheckpoints(folder.checkpoints)).length,
+    bestCheckpoint: nameOf((await bestCheckpoint(folder.checkpoints))?.path),
     config,
     reports,
     evaluations,
   }
 }
+
+const nameOf = (path: string | undefined): string | null => (path === undefined ? null : basename(path))
 
 /** JSON has null where a number was not finite. */
 const finite = (value: unknown): number => (typeof value === 'number' ? value : NaN)

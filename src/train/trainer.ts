@@ -3,24 +3,32 @@
  * takes it over from the one before, and feeds batches. Steps are started before earlier ones have ended: what a step measured is
  * read a few steps later, so that the device never waits for this process, and still every loss is looked at.
  */
-import { writeSafetensors } from '../data/safetensors.ts'
-import { type Batch, type BatchStream, createBatchStream } from '../data/packing.ts'
+import { dirname, resolve } from 'node:path'
+import type { Batch, BatchStream } from '../data/packing.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import type { TokenDocument } from '../data/token-documents.ts'
 import type { DeviceBuffer } from '../ir/backend.ts'
 import type { HostArray } from '../ir/host-array.ts'
 import { type Executable, type Session, isDeviceBuffer } from '../program/session.ts'
-import { type TreeStructure, flatten, leafPaths, unflatten } from '../trace/tree.ts'
-import { type StateTensor, findCheckpoint, listed, readManifest, readTensors, writeCheckpoint } from './checkpoint.ts'
-import type { Totals } from './checkpoint-manifest.ts'
+import { type TreeStructure, flatten, leafPaths } from '../trace/tree.ts'
+import { type Beginning, begin } from './beginning.ts'
+import { bestCheckpoint } from './checkpoint-folder.ts'
+import { type ManifestFacts, type StateTensor, recordHeldOut, writeCheckpoint } from './checkpoint.ts'
+import type { HeldOutLoss, Totals } from './checkpoint-manifest.ts'
+import { DivergenceWatch } from './divergence.ts'
 import { DivergedError, TrainError } from './errors.ts'
+import { writeFailure } from './failure.ts'
 import { type Evaluation, Evaluator, turn } from './evaluator.ts'
-import { type TrainedModel, evaluationSlots, initProgram, seedKey, stateSpec, trainProgram } from './programs.ts'
-import { type RunConfig, checkRunConfig, differences, fixedPart } from './run-config.ts'
+import { type TrainedModel, evaluationSlots, initProgram, stateSpec, trainProgram } from './programs.ts'
+import type { RunConfig } from './run-config.ts'
 import { type StepFacts, StepMeter, type StepReport } from './step-meter.ts'
+import { type StepUnderWay, readFacts, releaseStep } from './step-under-way.ts'
 
 /** Steps that may be under way before the oldest's metrics are waited for. */
 const stepsAhead = 2
+
+/** Steps that are gone through again at most, to have the state before one that failed. */
+const mostStepsAgain = 2000
 
 export interface TrainerOptions extends TrainedModel {
   readonly run: RunConfig
@@ -41,14 +49,18 @@ export interface TrainListener {
   report?(report: StepReport): void | Promise<void>
   evaluated?(evaluation: Evaluation & { readonly step: number }): void | Promise<void>
   saved?(path: string, step: number): void | Promise<void>
+  /** A checkpoint has the least loss on held-out documents so far. */
+  best?(path: string, step: number, heldOut: HeldOutLoss): void | Promise<void>
   /** A checkpoint could not be written; training goes on. */
   notSaved?(error: Error, step: number): void | Promise<void>
+  /** Training diverged in `step`; the steps after `from` are gone through again, to keep the state before it. */
+  goingBack?(step: number, from: number): void | Promise<void>
 }
 
 export interface RunOptions {
   /** Folder of the checkpoints; without it none are written. */
   readonly checkpoints?: string | undefined
-  /** Where the inputs of a step that diverged are written. */
+  /** Folder where the inputs of a step that diverged are written, as `failures/step-00000231`. */
   readonly failures?: string | undefined
   /** When aborted, the step under way ends, a checkpoint is written, and `run` resolves. */
   readonly signal?: AbortSignal | undefined
@@ -61,14 +73,8 @@ export interface RunResult {
   readonly evaluation: Evaluation | undefined
   /** The last checkpoint that was written. */
   readonly checkpoint: string | undefined
-}
-
-/** A step that was started and not yet looked at. */
-interface StepUnderWay {
-  readonly step: number
-  readonly batch: Batch
-  readonly metrics: Readonly<Record<string, DeviceBuffer>>
-  readonly diagnostics: Readonly<Record<string, DeviceBuffer>>
+  /** The checkpoint with the least loss on held-out documents; undefined where none was evaluated. */
+  readonly best: { readonly path: string; readonly step: number; readonly bitsPerByte: number } | undefined
 }
 
 /** A training run on a session; make it with `Trainer.create`. */
@@ -76,35 +82,43 @@ export class Trainer {
   readonly #session: Session
   readonly #options: TrainerOptions
   readonly #program: Executable<any, any>
-  readonly #stream: BatchStream
   readonly #meter: StepMeter
+  readonly #watch: DivergenceWatch
   readonly #stateStructure: TreeStructure
   readonly #parameterSpec: unknown
+  /** The beginning of the run, or what a checkpoint of it holds. */
+  readonly #begin: (checkpoint: string | undefined) => Promise<Beginning>
   #evaluator: Promise<Evaluator> | undefined
   #state: Record<string, unknown>
+  #stream: BatchStream
   #step: number
+  /** The newest checkpoint that has this run's state. */
+  #checkpoint: { readonly path: string; readonly step: number } | undefined
   #underWay: StepUnderWay[] = []
 
   private constructor(parts: {
     session: Session
     options: TrainerOptions
     program: Executable<any, any>
-    stream: BatchStream
-    totals: Totals
     stateStructure: TreeStructure
     parameterSpec: unknown
-    state: Record<string, unknown>
-    step: number
+    begin: (checkpoint: string | undefined) => Promise<Beginning>
+    beginning: Beginning
   }) {
+    const { state, stream, step, totals, checkpoint } = parts.beginning
+    const { run, config } = parts.options
     this.#session = parts.session
     this.#options = parts.options
     this.#program = parts.program
-    this.#stream = parts.stream
-    this.#meter = new StepMeter(parts.totals, parts.options.run.steps)
+    this.#meter = new StepMeter(totals, run.steps)
+    this.#watch = new DivergenceWatch(run.divergence, config.vocabularySize)
     this.#stateStructure = parts.stateStructure
     this.#parameterSpec = parts.parameterSpec
-    this.#state = parts.state
-    this.#step = parts.step
+    this.#begin = parts.begin
+    this.#state = state
+    this.#stream = stream
+    this.#step = step
+    this.#checkpoint = checkpoint === undefined ? undefined : { path: checkpoint, step }
   }
 
   /**
@@ -112,31 +126,17 @@ export class Trainer {
    * (its differing keys are named), and what data and compiler throw.
    */
   static async create(session: Session, options: TrainerOptions): Promise<Trainer> {
-    const { run, config, tokenizer, train } = options
+    const { run, config, tokenizer } = options
     if (tokenizer.vocabularySize > config.vocabularySize)
       throw new TrainError(`the tokenizer '${tokenizer.kind}' has ${tokenizer.vocabularySize} ids, the model's vocabularySize is ${config.vocabularySize}`, 'RUN_CONFIGURATION', {
         hint: `set vocabularySize to ${tokenizer.vocabularySize} or more`,
       })
     const init = initProgram(options, run)
     const spec = stateSpec(init)
-    const resumed = options.resume === undefined ? undefined : await readResumed(options, options.resume, init.outputStructure, init.outputs)
-    const stream = createBatchStream(
-      train,
-      { slots: run.batchSize, segment: config.segmentLength, tokenizer, seed: run.dataSeed, maxDocumentTokens: run.data.maxDocumentTokens },
-      resumed?.manifest.dataPosition,
-    )
+    const beginHere = (checkpoint: string | undefined): Promise<Beginning> => begin(session, options, init, checkpoint)
+    const beginning = await beginHere(options.resume)
     const program = await session.compile(trainProgram(options, run, spec))
-    return new Trainer({
-      session,
-      options,
-      program,
-      stream,
-      totals: resumed?.manifest.totals ?? { tokens: 0, bytes: 0, seconds: 0 },
-      stateStructure: init.outputStructure,
-      parameterSpec: spec.parameters,
-      state: resumed ? (session.put(resumed.state) as Record<string, unknown>) : await drawState(session, init, run.seed),
-      step: resumed?.manifest.step ?? 0,
-    })
+    return new Trainer({ session, options, program, stateStructure: init.outputStructure, parameterSpec: spec.parameters, begin: beginHere, beginning })
   }
 
   /** Steps done. */
@@ -166,51 +166,81 @@ export class Trainer {
   }
 
   /**
-   * Trains until the configured step. Rejects with `DivergedError` for a loss or gradient that is not finite, with the runner's error if it
-   * dies, and with `DataError` if the last checkpoint cannot be written.
+   * Trains until the configured step. Rejects with `DivergedError` for a loss or gradient that is not finite and for a loss that stays too
+   * high, with the runner's error if it dies, and with `DataError` if the last checkpoint cannot be written.
    */
   async run(options: RunOptions = {}, listener: TrainListener = {}): Promise<RunResult> {
     const { run, heldOut } = this.#options
     const { signal, checkpoints } = options
+    let best = checkpoints === undefined ? undefined : await bestCheckpoint(checkpoints)
     let evaluation: Evaluation | undefined
-    let checkpoint: string | undefined
-    let savedAt = -1
-    const save = async (): Promise<void> => {
-      if (checkpoints === undefined || savedAt === this.#step) return
-      checkpoint = await this.save(checkpoints)
-      savedAt = this.#step
-      await listener.saved?.(checkpoint, this.#step)
+    const isBest = ({ bitsPerByte }: HeldOutLoss): boolean => best === undefined || bitsPerByte < best.bitsPerByte
+    const tellBest = async (path: string, loss: HeldOutLoss): Promise<void> => {
+      best = { path, step: this.#step, ...loss }
+      await listener.best?.(path, this.#step, loss)
     }
-    const evaluate = async (): Promise<void> => {
-      if (!heldOut?.length) return
+    const save = async (loss?: HeldOutLoss): Promise<void> => {
+      if (checkpoints === undefined || this.#isSavedIn(checkpoints)) return
+      const path = await this.save(checkpoints, loss)
+      await listener.saved?.(path, this.#step)
+      if (loss && isBest(loss)) await tellBest(path, loss)
+    }
+    const evaluate = async (): Promise<HeldOutLoss | undefined> => {
+      if (!heldOut?.length) return undefined
       evaluation = await this.evaluate()
       await listener.evaluated?.({ ...evaluation, step: this.#step })
+      const { bitsPerByte, perplexity, tokens } = evaluation
+      // A loss that is not finite says nothing, and JSON has no such number.
+      return Number.isFinite(bitsPerByte) && Number.isFinite(perplexity) ? { bitsPerByte, perplexity, tokens, split: run.evaluation.split } : undefined
     }
     this.#meter.resume()
-    while (this.#step < run.steps && !signal?.aborted) {
-      this.#startStep()
-      const last = this.#step === run.steps
-      const due = (every: number): boolean => !last && every > 0 && this.#step % every === 0
-      if (this.#underWay.length > stepsAhead) await this.#look(options, listener)
-      const [toEvaluate, toSave] = [due(run.evaluation.every), due(run.checkpoints.every)]
-      if (toEvaluate || toSave) {
-        await this.#drain(options, listener)
-        this.#meter.pause()
-        if (toEvaluate) await evaluate()
-        if (toSave)
-          await save().catch(async (error: Error) => {
-            await listener.notSaved?.(error, this.#step)
-          })
-        this.#meter.resume()
+    try {
+      while (this.#step < run.steps && !signal?.aborted) {
+        this.#startStep()
+        const last = this.#step === run.steps
+        const due = (every: number): boolean => !last && every > 0 && this.#step % every === 0
+        if (this.#underWay.length > stepsAhead) await this.#look(listener)
+        const [toEvaluate, toSave] = [due(run.evaluation.every), due(run.checkpoints.every)]
+        if (toEvaluate || toSave) {
+          await this.#drain(listener)
+          this.#meter.pause()
+          const loss = toEvaluate ? await evaluate() : undefined
+          if (toSave || (loss && run.checkpoints.best && isBest(loss)))
+            await save(loss).catch(async (error: Error) => {
+              await listener.notSaved?.(error, this.#step)
+            })
+          this.#meter.resume()
+        }
+        await turn()
       }
-      await turn()
+      await this.#drain(listener)
+    } catch (error) {
+      throw error instanceof Divergence ? await this.#diverged(error, options, listener) : error
     }
-    await this.#drain(options, listener)
     this.#meter.pause()
     await save()
     const done = this.#step >= run.steps
-    if (done) await evaluate()
-    return { reason: done ? 'done' : 'interrupted', step: this.#step, totals: this.#meter.totals, evaluation, checkpoint }
+    if (done) {
+      const loss = await evaluate()
+      if (loss && checkpoints !== undefined) {
+        const { path } = this.#checkpoint!
+        await recordHeldOut(path, loss, run.checkpoints)
+        if (isBest(loss)) await tellBest(path, loss)
+      }
+    }
+    return {
+      reason: done ? 'done' : 'interrupted',
+      step: this.#step,
+      totals: this.#meter.totals,
+      evaluation,
+      checkpoint: this.#checkpoint?.path,
+      best: best && { path: best.path, step: best.step, bitsPerByte: best.bitsPerByte },
+    }
+  }
+
+  /** Whether the present state is the newest checkpoint of a folder. */
+  #isSavedIn(folder: string): boolean {
+    return this.#checkpoint?.step === this.#step && resolve(dirname(this.#checkpoint.path)) === resolve(folder)
   }
 
   /** Evaluates on held-out documents, with a model state of its own. Throws if there are none. */
@@ -225,32 +255,41 @@ export class Trainer {
     })
   }
 
-  /** Writes a checkpoint and answers its path. Throws `DataError` `DISK_FULL`, `FILE_UNWRITABLE`, `TrainError` `CHECKPOINT_NOT_FINITE`. */
-  async save(folder: string): Promise<string> {
+  /**
+   * Writes a checkpoint, with the loss on held-out documents where that is known, and answers its path. Throws `DataError` `DISK_FULL`,
+   * `FILE_UNWRITABLE`, `TrainError` `CHECKPOINT_NOT_FINITE`.
+   */
+  async save(folder: string, heldOut: HeldOutLoss | null = null): Promise<string> {
     await this.#drain()
+    const path = await writeCheckpoint(folder, this.#tensors(), { ...this.#manifestFacts(), heldOut }, this.#options.run.checkpoints)
+    this.#checkpoint = { path, step: this.#step }
+    return path
+  }
+
+  #manifestFacts(): ManifestFacts {
     const { run, config, tokenizer, modelSource, versions } = this.#options
-    return writeCheckpoint(
-      folder,
-      this.#tensors(),
-      {
-        step: this.#step,
-        totals: this.#meter.totals,
-        model: config,
-        modelSource: modelSource ?? null,
-        run,
-        tokenizer: tokenizer.describe(),
-        dataPosition: this.#stream.position(),
-        seeds: { seed: run.seed, dataSeed: run.dataSeed },
-        versions: { ...versions, ...this.#session.backend.versions },
-      },
-      run.checkpoints.keep,
-    )
+    return {
+      step: this.#step,
+      totals: this.#meter.totals,
+      heldOut: null,
+      model: config,
+      modelSource: modelSource ?? null,
+      run,
+      tokenizer: tokenizer.describe(),
+      dataPosition: this.#stream.position(),
+      seeds: { seed: run.seed, dataSeed: run.dataSeed },
+      versions: { ...versions, ...this.#session.backend.versions },
+    }
   }
 
   /** Frees the device's memory. */
   async release(): Promise<void> {
     await (await this.#evaluator)?.release()
     await this.#program.release()
+    this.#releaseState()
+  }
+
+  #releaseState(): void {
     for (const buffer of flatten(this.#state, isDeviceBuffer, 'the training state').leaves) buffer.release()
   }
 
@@ -267,23 +306,62 @@ export class Trainer {
     this.#underWay.push({ step: this.#step, batch, metrics, diagnostics })
   }
 
-  /** Waits for the oldest step under way and looks at what it measured. */
-  async #look({ failures }: RunOptions = {}, listener: TrainListener = {}): Promise<void> {
+  /** Waits for the oldest step under way and looks at what it measured. Throws `Divergence`. */
+  async #look(listener: TrainListener = {}): Promise<void> {
     const oldest = this.#underWay.shift()!
-    const { step, batch, metrics, diagnostics } = oldest
+    const { step } = oldest
     const due = step % this.#options.run.logEvery === 0 || step === 1 || step === this.#options.run.steps
     const facts = await readFacts(oldest, due)
-    for (const buffer of [...Object.values(metrics), ...Object.values(diagnostics)]) buffer.release()
-    if (!Number.isFinite(facts.loss) || !Number.isFinite(facts.gradientNorm)) {
-      const savedInputs = failures === undefined ? undefined : await saveInputs(failures, step, batch)
-      throw new DivergedError({ step, loss: facts.loss, gradientNorm: facts.gradientNorm, savedInputs })
-    }
+    releaseStep(oldest)
+    const why = this.#watch.look(facts)
+    if (why !== undefined) throw new Divergence(why, facts, oldest.batch)
     this.#meter.add(facts)
     if (due) await listener.report?.(this.#meter.report(facts))
   }
 
-  async #drain(options?: RunOptions, listener?: TrainListener): Promise<void> {
-    while (this.#underWay.length > 0) await this.#look(options, listener)
+  async #drain(listener?: TrainListener): Promise<void> {
+    while (this.#underWay.length > 0) await this.#look(listener)
+  }
+
+  /** Keeps the inputs of the step that diverged, as far as they can be had, and answers the error. That this fails must not hide it. */
+  async #diverged(divergence: Divergence, { failures, signal }: RunOptions, listener: TrainListener): Promise<DivergedError> {
+    const { why, batch, facts: { step, loss, gradientNorm } } = divergence
+    const facts = { step, loss, gradientNorm, why }
+    if (failures === undefined) return new DivergedError(facts)
+    const { seed, dataSeed } = this.#options.run
+    const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
+    const saved = { ...facts, loss: finite(loss), gradientNorm: finite(gradientNorm), seeds: { seed, dataSeed } }
+    try {
+      const whole = await this.#goBackBefore(step, listener, signal).catch(() => false)
+      const { path, failure } = await writeFailure(failures, saved, batch, whole ? { tensors: this.#tensors(), facts: this.#manifestFacts() } : undefined)
+      return new DivergedError({ ...facts, saved: { path, whole, notFiniteBefore: Object.keys(failure.notFiniteBefore ?? {}) } })
+    } catch {
+      return new DivergedError(facts)
+    }
+  }
+
+  /**
+   * Brings back the state before a step, which the steps since have taken over: from the newest checkpoint, or the beginning of the run, the
+   * same steps are done again. Answers false where they are too many, or the work was interrupted.
+   */
+  async #goBackBefore(step: number, listener: TrainListener, signal: AbortSignal | undefined): Promise<boolean> {
+    const from = this.#checkpoint?.step ?? 0
+    if (step - 1 - from > mostStepsAgain) return false
+    await listener.goingBack?.(step, from)
+    this.#underWay.splice(0).forEach(releaseStep)
+    this.#releaseState()
+    const { state, stream } = await this.#begin(this.#checkpoint?.path)
+    this.#state = state
+    this.#stream = stream
+    this.#step = from
+    while (this.#step < step - 1 && !signal?.aborted) {
+      this.#startStep()
+      const started = this.#underWay.pop()!
+      await readFacts(started, false)
+      releaseStep(started)
+      await turn()
+    }
+    return this.#step === step - 1
   }
 
   #tensors(): StateTensor[] {
@@ -292,55 +370,15 @@ export class Trainer {
   }
 }
 
-async function readFacts({ step, batch, metrics, diagnostics }: StepUnderWay, withDiagnostics: boolean): Promise<StepFacts> {
-  const number = async (buffer: DeviceBuffer): Promise<number> => (await buffer.read()).item()
-  const { loss, total, count, correct, gradientNorm, auxiliary } = metrics
-  const [numbers, trainedBeside, looked] = await Promise.all([
-    Promise.all([loss, total, count, correct, gradientNorm].map(number)),
-    auxiliary && number(auxiliary),
-    withDiagnostics ? Promise.all(Object.entries(diagnostics).map(async ([name, buffer]) => [name, Array.from((await buffer.read()).data, Number)] as const)) : [],
-  ])
-  const [meanLoss, nats, weight, right, norm] = numbers
-  return {
-    step,
-    loss: meanLoss,
-    nats,
-    weight,
-    correct: right,
-    gradientNorm: norm,
-    ...(trainedBeside === undefined ? {} : { auxiliary: trainedBeside }),
-    tokens: batch.counts.tokens,
-    bytes: batch.counts.bytes,
-    diagnostics: Object.fromEntries(looked),
+/** A step that shows that training has diverged. */
+class Divergence extends Error {
+  readonly why: string
+  readonly facts: StepFacts
+  readonly batch: Batch
+  constructor(why: string, facts: StepFacts, batch: Batch) {
+    super(`training diverged in step ${facts.step}: ${why}`)
+    this.why = why
+    this.facts = facts
+    this.batch = batch
   }
-}
-
-/** Writes what a step read, to look at; that this fails must not hide the divergence. */
-async function saveInputs(folder: string, step: number, { tokens, targets, weights, start }: Batch): Promise<string | undefined> {
-  const path = `${folder}/failed-step-${String(step).padStart(8, '0')}.safetensors`
-  try {
-    await writeSafetensors(path, { tokens, targets, weights, start }, { step: String(step) })
-    return path
-  } catch {
-    return undefined
-  }
-}
-
-async function drawState(session: Session, init: ReturnType<typeof initProgram>, seed: number): Promise<Record<string, unknown>> {
-  const compiled = await session.compile(init)
-  const state = compiled.call(seedKey(seed)) as unknown as Record<string, unknown>
-  await compiled.release()
-  return state
-}
-
-async function readResumed(options: TrainerOptions, from: string, structure: TreeStructure, types: readonly HostArray['type'][]) {
-  const path = await findCheckpoint(from)
-  const manifest = await readManifest(path)
-  const differing = differences(fixedPart(manifest.model, checkRunConfig(manifest.run)), fixedPart(options.config, options.run))
-  if (differing.length > 0)
-    throw new TrainError(`the checkpoint ${path} was trained with another configuration:${listed(differing)}`, 'CHECKPOINT_MISMATCH', {
-      hint: 'resume with the configuration of the run; steps, evaluation, checkpoints and logEvery may change',
-    })
-  const arrays = await readTensors(path, leafPaths(structure).map((name, i) => ({ name, type: types[i] })))
-  return { manifest, state: unflatten(structure, arrays) as Record<string, unknown> }
 }

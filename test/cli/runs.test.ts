@@ -16,8 +16,12 @@ async function writeRun(name: string, memorySize: number, heldOut: readonly (num
   const folder = await createRunFolder(join(cwd, 'runs', name), { reference: 'tiny', model: config as never, run: checkRunConfig({ steps: 30, data: { corpus: 'proofs' } }) })
   for (const [i, bitsPerByte] of heldOut.entries()) {
     const step = 10 * (i + 1)
-    await appendMetrics(folder, { event: 'report', step, bitsPerByte: 3 - i, totals: { tokens: 100 * step } })
-    await appendMetrics(folder, { event: 'evaluation', step, bitsPerByte })
+    await appendMetrics(folder, { event: 'report', step, bitsPerByte: 3 - i, perplexity: 2 ** (3 - i), totals: { tokens: 100 * step } })
+    const heldOutLoss = { bitsPerByte, perplexity: bitsPerByte === null ? null : 2 ** bitsPerByte }
+    await appendMetrics(folder, { event: 'evaluation', step, ...heldOutLoss })
+    const checkpoint = join(folder.checkpoints, `step-000000${step}`)
+    await mkdir(checkpoint, { recursive: true })
+    await writeFile(join(checkpoint, 'manifest.json'), JSON.stringify({ heldOut: bitsPerByte === null ? null : { ...heldOutLoss, split: 'validation', tokens: 100 } }))
   }
 }
 
@@ -36,9 +40,9 @@ describe('engram runs', () => {
     const { status, stdout, stderr } = await run()
     expect(status).toBe(0)
     expect(stdout).toMatchInlineSnapshot(`
-      "run    model  corpus  steps  tokens  training  held out  best held out
-      large  tiny   proofs  30/30  3,000   1.000     2.3000    2.2500 (step 20)
-      small  tiny   proofs  20/30  2,000   2.000     -         2.6000 (step 10)
+      "run    model  corpus  steps  tokens  training  held out  perplexity  best held out     best checkpoint
+      large  tiny   proofs  30/30  3,000   1.000     2.3000    4.92        2.2500 (step 20)  step-00000020
+      small  tiny   proofs  20/30  2,000   2.000     -         -           2.6000 (step 10)  step-00000010
       "
     `)
     expect(stderr).toMatch(/^engram: warning: runs\/broken cannot be read: runs\/broken\/config.json is not JSON/)
@@ -52,12 +56,16 @@ describe('engram runs', () => {
       "                  large  small
       model.memorySize  128    64
 
-                               large   small
-      steps                    30      20
-      tokens                   3,000   2,000
-      bits per byte, training  1.000   2.000
-      bits per byte, held out  2.3000  -
-      against the first        -       -
+                               large          small
+      steps                    30             20
+      tokens                   3,000          2,000
+      bits per byte, training  1.000          2.000
+      perplexity, training     2.00           4.00
+      bits per byte, held out  2.3000         -
+      perplexity, held out     4.92           -
+      against the first        -              -
+      best, held out           2.2500         2.6000
+      best checkpoint          step-00000020  step-00000010
       page: page.html
       "
     `)

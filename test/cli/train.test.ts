@@ -64,6 +64,9 @@ describe('training from the command line', () => {
 
     const evaluated = await engram(['eval', 'runs/straight', '--split', 'validation', '--json', '--tokens', '64', ...interpreted], { cwd })
     expect(evaluated.status).toBe(0)
+    const best = await engram(['eval', 'runs/straight', '--split', 'validation', '--checkpoint', 'best', '--json', '--tokens', '64', ...interpreted], { cwd })
+    expect(JSON.parse(best.stdout)).toMatchObject({ step: 40, checkpoint: 'runs/straight/checkpoints/step-00000040' })
+    expect(await engram(['generate', 'runs/straight', '--prompt', 'a', '--checkpoint', '7'], { cwd })).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no checkpoint of step 7') })
     const generate = (...more: string[]) => engram(['generate', 'runs/straight', '--tokens', '6', ...more, ...interpreted], { cwd })
     const drawn = JSON.parse((await generate('--prompt', 'what was read', '--json')).stdout) as Record<string, unknown>
     expect(drawn).toMatchObject({ step: 40, promptTokens: 13, reason: 'tokens' })
@@ -94,7 +97,17 @@ describe('training from the command line', () => {
   it('says where it diverged', { timeout: 120_000 }, async () => {
     const { status, stderr } = await engram(train('diverged', '--optimizer', 'adam', '--schedule', 'constant', '--warmup', '1', '--learning-rate', '1e30', ...interpreted), { cwd })
     expect(status).toBe(1)
-    expect(stderr).toMatch(/^engram: training diverged in step \d+: the loss is \S+, the norm of the gradient \S+; the step's inputs are in runs\/diverged\/failed-step-\d+\.safetensors\n {2}lower the learning rate/)
+    expect(stderr).toMatch(/^engram: training diverged in step \d+; going again from step 0 to keep the state before it \(Ctrl-C: keep the batch alone\)$/m)
+    const said = /^engram: training diverged in step (\d+): the loss is \S+, the norm of the gradient \S+;.* the step's inputs are in (runs\/diverged\/failures\/step-\d+)\n {2}run the step again \(engram replay (\S+)\); lower the learning rate/m.exec(stderr)!
+    expect(said[3]).toBe(said[2])
+    const replayed = await engram(['replay', said[2], '--json', ...interpreted], { cwd })
+    expect(replayed.stderr).toBe('')
+    const { failure, metrics, notFiniteAfter } = JSON.parse(replayed.stdout) as { failure: { step: number; loss: number | null }; metrics: { loss: number | null }; notFiniteAfter: object }
+    expect(failure.step).toBe(Number(said[1]))
+    expect(metrics.loss).toBe(failure.loss)
+    expect(Object.keys(notFiniteAfter)).not.toEqual([])
+    expect((await engram(['replay', said[2], ...interpreted], { cwd })).stdout).toMatch(/^step \d+, as it was: the loss is .*\nagain: loss \S+ .*\nNaN or infinity in the state before:\n/)
+    expect(await engram(['replay', 'runs/straight'], { cwd })).toMatchObject({ status: 2, stderr: expect.stringContaining('runs/straight is not a failed step: it has no failure.json') })
   })
 })
 
