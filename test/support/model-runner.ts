@@ -50,6 +50,9 @@ export interface Step {
   readonly start: readonly boolean[]
 }
 
+/** All of an output that a program can return: without the numbers of the layers that retrieved. */
+const tensorsOf = ({ retrieved, ...rest }: ModelOutput<unknown>): unknown => (retrieved ? { ...rest, retrieved: retrieved.map(({ layer: _, ...each }) => each) } : rest)
+
 /** A configured model with random parameters of its compute type. */
 export class ModelRunner {
   readonly configured: ReturnType<typeof configure>
@@ -86,7 +89,7 @@ export class ModelRunner {
     const length = tokens[0].length
     let program = this.#programs.get(length)
     if (!program) {
-      const apply = (parameters: any, before: any, given: any): ModelOutput<any> => this.configured.model.apply(this.config, parameters, before, given)
+      const apply = (parameters: any, before: any, given: any): unknown => tensorsOf(this.configured.model.apply(this.config, parameters, before, given))
       program = lowerWith(this.target ? { target: this.target } : {}, apply, typesOf(this.parameters), typesOf(state), typesOf(input)) as unknown as Program
       this.#programs.set(length, program)
     }
