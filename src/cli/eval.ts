@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { backendOption, checkpointOption, jsonOption, positiveInteger } from './options.ts'
+import { backendOption, checkpointOption, jsonOption, positiveInteger, readWithOption } from './options.ts'
 
 interface EvalOptions {
   readonly corpus?: string
@@ -7,6 +7,7 @@ interface EvalOptions {
   readonly tokens?: number
   readonly batch?: number
   readonly checkpoint: 'newest' | 'best' | number
+  readonly set: Record<string, unknown>
   readonly backend: 'cpu' | 'tpu' | 'interpreter'
   readonly json?: boolean
 }
@@ -21,12 +22,16 @@ export const command = (): Command =>
     .option('--tokens <count>', 'stop after so many tokens (default: all)', positiveInteger)
     .option('--batch <slots>', 'documents that are read side by side (default: as in training)', positiveInteger)
     .addOption(checkpointOption())
+    .addOption(readWithOption())
     .addOption(backendOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExamples:\n  engram eval runs/small\n  engram eval runs/small --checkpoint best\n  engram eval runs/small/checkpoints/step-00000400 --split validation --tokens 100000\n  engram eval runs/small --corpus ~/other --json')
+    .addHelpText('after', '\nExamples:\n  engram eval runs/small\n  engram eval runs/small --checkpoint best\n  engram eval runs/small/checkpoints/step-00000400 --split validation --tokens 100000\n  engram eval runs/small --set memorySize=8192\n  engram eval runs/small --corpus ~/other --json')
     .action(async (path: string, options: EvalOptions) => {
       const { evaluateCheckpoint } = await import('./evaluate-checkpoint.ts')
       const { evaluationLine } = await import('./progress.ts')
       const { checkpoint, evaluation, step } = await evaluateCheckpoint(path, options)
-      process.stdout.write(options.json ? `${JSON.stringify({ checkpoint, split: options.split, step, ...evaluation })}\n` : `${checkpoint}, ${options.split} documents\n${evaluationLine({ ...evaluation, step })}\n`)
+      process.stdout.write(options.json ? `${JSON.stringify({ checkpoint, split: options.split, set: options.set, step, ...evaluation })}\n` : `${checkpoint}, ${options.split} documents${changesText(options.set)}\n${evaluationLine({ ...evaluation, step })}\n`)
     })
+
+const changesText = (set: Readonly<Record<string, unknown>>): string =>
+  Object.entries(set).map(([key, value]) => `, ${key} ${JSON.stringify(value)}`).join('')

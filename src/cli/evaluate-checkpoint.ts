@@ -2,26 +2,24 @@ import type { SplitName } from '../data/split.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { isDeviceBuffer } from '../program/session.ts'
 import { packageRoot } from '../runner/python.ts'
-import type { CheckpointChoice } from '../train/checkpoint.ts'
 import { openTrainingData } from '../train/corpus.ts'
 import { TrainError } from '../train/errors.ts'
 import { type Evaluation, Evaluator } from '../train/evaluator.ts'
 import { flatten } from '../trace/tree.ts'
 import { evaluationSlots } from '../train/programs.ts'
-import { readCheckpointModel } from './checkpoint-model.ts'
+import { type CheckpointSelection, readCheckpointModel } from './checkpoint-model.ts'
 
-export interface CheckpointEvaluation {
+export interface CheckpointEvaluation extends CheckpointSelection {
   readonly corpus?: string
   readonly split: SplitName
   readonly tokens?: number
   readonly batch?: number
-  readonly checkpoint?: CheckpointChoice
   readonly backend: BackendName
 }
 
 /** Evaluates the checkpoint that `path` means. Throws `TrainError` for a checkpoint that cannot be used, `DataError` for a corpus. */
 export async function evaluateCheckpoint(path: string, options: CheckpointEvaluation): Promise<{ checkpoint: string; step: number; evaluation: Evaluation }> {
-  const { checkpoint, manifest, trained, run, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path, options.checkpoint)
+  const { checkpoint, manifest, trained, run, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path, options)
   const data = await openTrainingData({ ...run.data, ...(options.corpus === undefined ? {} : { corpus: options.corpus }) }, packageRoot, tokenizer)
   const documents = data.documents[options.split]
   if (documents.length === 0) throw new TrainError(`the corpus ${data.name} has no ${options.split} documents`, 'RUN_CONFIGURATION', { hint: 'choose another --split' })

@@ -3,13 +3,12 @@ import { buffer } from 'node:stream/consumers'
 import { InputError } from '../ir/errors.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { isDeviceBuffer } from '../program/session.ts'
-import type { CheckpointChoice } from '../train/checkpoint.ts'
 import { Generator } from '../train/generate.ts'
 import { samplingSchema } from '../train/sampling.ts'
 import { flatten } from '../trace/tree.ts'
-import { readCheckpointModel } from './checkpoint-model.ts'
+import { type CheckpointSelection, readCheckpointModel } from './checkpoint-model.ts'
 
-export interface TextGeneration {
+export interface TextGeneration extends CheckpointSelection {
   readonly prompt?: string
   /** `-` is standard input. */
   readonly promptFile?: string
@@ -19,7 +18,6 @@ export interface TextGeneration {
   readonly topP?: number
   readonly seed: number
   readonly ignoreEnd?: boolean
-  readonly checkpoint?: CheckpointChoice
   readonly backend: BackendName
   readonly signal?: AbortSignal
   readonly onPrompt?: (done: number, total: number) => void
@@ -41,7 +39,7 @@ export interface GeneratedText {
 /** Goes on with a text from the checkpoint that `path` means. Throws `TrainError`, `InputError`, `DataError`. */
 export async function generateText(path: string, options: TextGeneration): Promise<GeneratedText> {
   const bytes = await promptBytes(options)
-  const { checkpoint, manifest, trained, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path, options.checkpoint)
+  const { checkpoint, manifest, trained, tokenizer, spec, parameters: arrays } = await readCheckpointModel(path, options)
   const prompt = tokenizer.encode(bytes)
   const { temperature, topK, topP } = options
   const session = await startSession(options.backend)

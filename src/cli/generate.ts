@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { TextGeneration } from './generate-text.ts'
-import { backendOption, checkpointOption, jsonOption, positiveInteger, wholeNumber } from './options.ts'
+import { backendOption, checkpointOption, jsonOption, positiveInteger, readWithOption, wholeNumber } from './options.ts'
 
 interface GenerateOptions extends Omit<TextGeneration, 'signal' | 'onPrompt' | 'onText'> {
   readonly greedy?: boolean
@@ -25,6 +25,7 @@ export const command = (): Command =>
     .option('--seed <number>', 'draws the tokens', wholeNumber, 0)
     .option('--ignore-end', 'go on where the model ends the document')
     .addOption(checkpointOption())
+    .addOption(readWithOption())
     .addOption(backendOption())
     .addOption(jsonOption('print one JSON object at the end instead of the text'))
     .addHelpText('after', '\nExamples:\n  engram generate runs/small --prompt "let ADD_COMM = prove" --temperature 0.8\n  engram generate runs/small --prompt-file proofs.ml --greedy --tokens 500\n  head -c 100000 proofs.ml | engram generate runs/small --prompt-file - --top-p 0.9 --json')

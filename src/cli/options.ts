@@ -17,6 +17,10 @@ export const checkpointOption = (): Option =>
 export const setOption = (): Option =>
   new Option('--set <key=value...>', 'change keys of the model\'s configuration, e.g. --set memorySize=65536 layers=8').argParser(keyValue).default({}, 'none')
 
+/** `key=value` changes for reading with a trained model. */
+export const readWithOption = (): Option =>
+  new Option('--set <key=value...>', 'read with another configuration of the model, as far as the parameters stay as they are, e.g. --set memorySize=8192').argParser(keyValue).default({}, 'as in training')
+
 export function positiveInteger(text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number of at least 1.')

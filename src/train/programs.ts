@@ -32,6 +32,15 @@ export type EvaluateFunction = ReturnType<typeof evaluationStep>
 export const initProgram = ({ model, config }: TrainedModel, run: ProgramConfig): Program<[Tensor], TrainState> =>
   lowerWith({ name: 'init' }, initialTrainState(model, config, run.batchSize, makeOptimizer(run.optimizer), run.accumulate), keyType)
 
+/** Whether a value of a tree of types is a type. */
+export const isTensorType = (value: unknown): value is TensorType => typeof value === 'object' && value !== null && 'dtype' in value && 'shape' in value
+
+/** The types of a model's parameters, nested as they are. */
+export function parameterSpec({ model, config }: TrainedModel): unknown {
+  const { outputStructure, outputs } = lowerWith({ name: 'parameters' }, (key: Tensor) => model.initialParameters(config, key) as unknown, keyType)
+  return unflatten(outputStructure, outputs)
+}
+
 /** The types of the training state, nested as it is. */
 export const stateSpec = (init: Program<any, any>): TrainStateSpec => unflatten(init.outputStructure, init.outputs) as TrainStateSpec
 export interface TrainStateSpec {
