@@ -120,4 +120,4 @@ export { type RetrievedAttention, type RetrievedAttentionOptions, retrievedAtten
 // Models
 export { type ConfiguredModel, configure, findModel, modelNames, preset } from './models/registry.ts'
 export { ConfigurationError } from './models/configuration.ts'
-export type { AuxiliaryOutput, LanguageModel, ModelConfig, ModelInput, ModelOutput } from './models/model.ts'
+export type { AuxiliaryOutput, LanguageModel, ModelConfig, ModelInput, ModelOutput, RetrievedPlaces } from './models/model.ts'

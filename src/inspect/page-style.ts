@@ -49,7 +49,7 @@ body { display: flex; flex-direction: column; font-size: 15px; line-height: 1.5;
 #overview { flex: none; width: 22px; height: 100%; cursor: pointer; border-left: 1px solid var(--line); }
 .panel { min-width: 0; min-height: 0; display: flex; flex-direction: column; border-left: 1px solid var(--line); }
 [role=tablist] { flex: none; display: flex; flex-wrap: wrap; gap: 2px; padding: 6px 12px 0; border-bottom: 1px solid var(--line); }
-[role=tab] { font: inherit; font-size: .86rem; padding: 6px 10px; border: 0; border-bottom: 3px solid transparent; background: none; color: var(--soft); cursor: pointer; }
+[role=tab] { font: inherit; font-size: .84rem; padding: 6px 7px; border: 0; border-bottom: 3px solid transparent; background: none; color: var(--soft); cursor: pointer; }
 [role=tab][aria-selected=true] { color: var(--ink); font-weight: 600; border-color: var(--accent); }
 [role=tabpanel] { flex: 1; min-height: 0; overflow: auto; padding: 14px 16px 32px; }
 [role=tabpanel][hidden] { display: none; }
@@ -69,8 +69,8 @@ body { display: flex; flex-direction: column; font-size: 15px; line-height: 1.5;
 .places { margin: 0; padding: 0; list-style: none; }
 .places button { display: block; width: 100%; margin: 0 0 4px; padding: 5px 9px 6px; text-align: left; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 7px; cursor: pointer; }
 .places button:hover { border-color: var(--accent); }
-.places .facts { display: flex; justify-content: space-between; gap: 12px; font-size: .78rem; color: var(--soft); font-variant-numeric: tabular-nums; }
-.places .bar { display: inline-block; width: 62px; height: 7px; margin-right: 7px; border-radius: 3px; background: var(--tint); vertical-align: 1px; }
+.places .facts { display: flex; justify-content: space-between; gap: 12px; font-size: .78rem; color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
+.places .bar { display: inline-block; width: 54px; height: 7px; margin-right: 7px; border-radius: 3px; background: var(--tint); vertical-align: 1px; }
 .places .bar i { display: block; height: 100%; border-radius: 3px; background: var(--accent); }
 .places code { display: block; margin-top: 1px; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; }
 .places mark, .context mark { background: var(--mark); color: var(--on-mark); border-radius: 2px; }

@@ -39,7 +39,7 @@ function placesAltogether(token) {
 function placeButton({ place, distance }, share, largest, note) {
   const bar = make('span', { class: 'bar' }, make('i', {}))
   bar.firstChild.style.width = Math.min(100, (100 * share) / Math.max(largest, 1e-9)) + '%'
-  const same = textOf(place) === textOf(chosen) && textOf(place) !== '' ? ' · the same token' : ''
+  const same = textOf(place) === textOf(chosen) && textOf(place) !== '' ? ' · same token' : ''
   return make('li', {}, make('button', {
     type: 'button', 'data-place': place,
     onclick: () => choose(place, { remember: true }),

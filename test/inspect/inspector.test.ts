@@ -5,8 +5,11 @@ import { HostArray } from '../../src/ir/host-array.ts'
 import type { Tensor } from '../../src/ir/module.ts'
 import type { DecoderParameters } from '../../src/models/decoder.ts'
 import { type ConfiguredModel, configure } from '../../src/models/registry.ts'
+import { findDefinitions, findReferences, rulesFor } from '../../src/inspect/definitions.ts'
 import { Inspector } from '../../src/inspect/inspector.ts'
 import { DocumentCollector, documentTotals } from '../../src/inspect/inspected-document.ts'
+import { addCounts, countReferences, emptyCounts, totalTally } from '../../src/inspect/references.ts'
+import { surveyDocuments } from '../../src/inspect/survey.ts'
 import type { InspectedSegment } from '../../src/inspect/segment.ts'
 import { tokenText } from '../../src/inspect/token-text.ts'
 import { evaluate } from '../../src/program/evaluate.ts'
@@ -126,6 +129,32 @@ describe('inspection', () => {
         expect(places(segment)).toEqual(places(alone[at]))
       })
     }
+  })
+
+  it('sums up over many documents', async () => {
+    const trained = tinyModel({ dropout: 0, memorySize: 64 })
+    const parameters = drawn(trained)
+    const documents = [text, encode('let LONG_NAME = prove;; LONG_NAME, and so on, LONG_NAME'), encode('nothing here')]
+    const rules = rulesFor('x.ml', '')
+    const inspector = await Inspector.create(interpreter, trained, typesOf(trained), { slots: 2 })
+    const survey = await surveyDocuments(inspector, interpreter.put(parameters), documents.map((ids, i) => memoryDocument(`${i}.ml`, ids)), tokenizer)
+    await inspector.release()
+    const sum = emptyCounts()
+    let [nats, natsWithout] = [0, 0]
+    for (const ids of documents) {
+      const { segments } = await inspected(interpreter, trained, parameters, [ids])
+      const of = tokenText(ids, tokenizer)
+      addCounts(sum, countReferences(of, findReferences(of.text, findDefinitions(of.text, { rules }), { rules }), segments))
+      const totals = documentTotals(gathered(segments, ids), tokenizer.tokenBytes)
+      nats += totals.with.nats
+      natsWithout += totals.without!.nats
+    }
+    expect(survey.references.references).toBe(4)
+    expect(totalTally(survey.references.byKind.within).queries).toBe(totalTally(sum.byKind.within).queries)
+    expect(totalTally(survey.references.byKind.within).definition).toBe(totalTally(sum.byKind.within).definition)
+    expect(survey.with.nats).toBeCloseTo(nats, 2)
+    expect(survey.without!.nats).toBeCloseTo(natsWithout, 2)
+    expect([survey.documents, survey.with.tokens]).toEqual([3, documents.reduce((total, ids) => total + ids.length - 1, 0)])
   })
 
   it('agrees between interpreter and XLA', { timeout: 120_000 }, async () => {

@@ -136,15 +136,15 @@ describeBrowser('the page in a browser', () => {
     const height = await page.evaluate(`document.getElementById('document').scrollHeight`) as number
     const inView = Math.ceil(800 / 20) + 2 * 12 + 2
     const seen = new Set<string>()
-    for (let step = 0; step <= 40; step++) {
-      await page.evaluate(`new Promise((done) => { document.getElementById('document').scrollTop = ${Math.round((height * step) / 40)}; requestAnimationFrame(() => requestAnimationFrame(done)) })`)
+    for (let step = 0; step <= 30; step++) {
+      await page.evaluate(`new Promise((done) => { document.getElementById('document').scrollTop = ${Math.round((height * step) / 30)}; requestAnimationFrame(() => requestAnimationFrame(done)) })`)
       const { rows, all } = await page.evaluate(counted) as { rows: number; all: number }
       expect(rows).toBeGreaterThan(20)
       expect(rows).toBeLessThanOrEqual(inView)
       expect(all).toBeLessThan(12_000)
       seen.add(await page.evaluate(`document.querySelector('#space > .row').dataset.place`) as string)
     }
-    expect(seen.size).toBeGreaterThan(30)
+    expect(seen.size).toBeGreaterThan(25)
     expect(await page.locator('#space > .row').last().textContent()).toContain('⟨end⟩')
     expect(faults).toEqual({ errors: [], requests: [] })
     await page.close()
@@ -163,7 +163,7 @@ describeBrowser('the page in a browser', () => {
     expect(await heads.allTextContents()).toEqual(['All heads togetherweight × gate, mean over heads', 'Layer 2, head 1gate 0.33 · 2 of 32 places kept', 'Layer 2, head 2gate 0.67 · 2 of 32 places kept'])
     const lists = page.locator('#panel-token .places')
     const facts = (list: number) => lists.nth(list).locator('.facts').allTextContents()
-    expect(await facts(1)).toEqual(['60.0 %100 tokens back', '30.2 %200 tokens back'].map((text, i) => text + (ids[645] === ids[544 - 100 * i] ? ' · the same token' : '')))
+    expect(await facts(1)).toEqual(['60.0 %100 tokens back', '30.2 %200 tokens back'].map((text, i) => text + (ids[645] === ids[544 - 100 * i] ? ' · same token' : '')))
     expect((await facts(2)).map((text) => /(\d+) tokens/.exec(text)![1])).toEqual(['101', '201'])
     // Altogether, a place counts by weight and gate.
     expect((await facts(0)).map((text) => /(\d+) tokens/.exec(text)![1])).toEqual(['101', '201', '100', '200'])
