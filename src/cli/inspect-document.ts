@@ -2,12 +2,13 @@ import { basename } from 'node:path'
 import { writeFileAtomic } from '../data/atomic-file.ts'
 import { DataError } from '../data/errors.ts'
 import { memoryDocument } from '../data/token-documents.ts'
-import { type DefinitionRule, findDefinitions, findReferences, ruleFromPattern, rulesFor } from '../inspect/definitions.ts'
+import { type DefinitionRule, type Reference, findDefinitions, findReferences, ruleFromPattern, rulesFor } from '../inspect/definitions.ts'
 import { DocumentCollector, type InspectedDocument, documentTotals, mostChanged, placesThatFit } from '../inspect/inspected-document.ts'
 import { Inspector } from '../inspect/inspector.ts'
 import { type Inspection, renderInspection } from '../inspect/page.ts'
 import { ReferenceCounter, type ReferenceCounts, totalTally } from '../inspect/references.ts'
 import { type TokenText, tokenText } from '../inspect/token-text.ts'
+import { InputError } from '../ir/errors.ts'
 import { type BackendName, startSession } from '../program/start.ts'
 import { type Session, isDeviceBuffer } from '../program/session.ts'
 import { flatten } from '../trace/tree.ts'
@@ -15,7 +16,7 @@ import { type CheckpointModel, readCheckpointModel } from './checkpoint-model.ts
 import { type FoundDocument, findDocument } from './document-to-inspect.ts'
 import { stoppable } from './interruption.ts'
 import { ProgressLine } from './progress-line.ts'
-import { withTimeLimit } from './time-limit.ts'
+import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 import { packageVersion } from './version.ts'
 
 export interface InspectFlags {
@@ -75,7 +76,7 @@ function checkTokens(name: string, ids: readonly number[], { trained, checkpoint
 }
 
 async function read(session: Session, { trained, tokenizer, spec, parameters: arrays }: CheckpointModel, text: TokenText, rules: readonly DefinitionRule[], flags: InspectFlags, signal: AbortSignal): Promise<Reading> {
-  const references = withTimeLimit(patternLimitMs, () => findReferences(text.text, findDefinitions(text.text, { rules }), { rules }))
+  const references = referencesOf(text.text, rules)
   const parameters = session.put(arrays)
   const inspector = await Inspector.create(session, trained, spec)
   const { heads = 1 } = trained.config as { heads?: number }
@@ -92,6 +93,16 @@ async function read(session: Session, { trained, tokenizer, spec, parameters: ar
   progress.end()
   for (const leaf of flatten(parameters, isDeviceBuffer, 'the parameters').leaves) leaf.release()
   return { inspector, document: collector.document, references: inspector.memory && references.length > 0 ? { counts: counter.counts, rules } : undefined }
+}
+
+/** The uses of defined names. Throws `InputError` `DEFINITION_PATTERN` where a pattern takes too long. */
+function referencesOf(text: string, rules: readonly DefinitionRule[]): Reference[] {
+  try {
+    return withTimeLimit(patternLimitMs, () => findReferences(text, findDefinitions(text, { rules }), { rules }))
+  } catch (error) {
+    if (!(error instanceof TimeLimitError)) throw error
+    throw new InputError(`the search for definitions by ${rules.map(({ title }) => title).join(' and ')} ${error.message}: give a simpler --definition`, 'DEFINITION_PATTERN', error)
+  }
 }
 
 function inspectionOf({ trained, tokenizer, manifest, run, checkpoint }: CheckpointModel, found: FoundDocument, { inspector: { memory, gates }, document, references }: Reading, session: Session): Inspection {
