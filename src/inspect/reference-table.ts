@@ -19,18 +19,18 @@ const explanations: Readonly<Record<QueryKind, { title: string; text: string }>>
 const distanceText = ({ from, to }: DistanceTally): string => (to === Infinity ? `${formatNumber(from)} and more` : `${formatNumber(from)} to ${formatNumber(to - 1)}`)
 const share = (count: number, queries: number): number | null => (queries === 0 ? null : Math.round((1000 * count) / queries) / 10)
 
-const cells = ({ queries, definition, answer, earlier, weight, chance }: Tally): (number | null)[] =>
-  [queries, share(definition, queries), share(chance, queries), share(answer, queries), share(earlier, queries), share(weight, queries)]
+const cells = ({ queries, definition, answer, earlier, weight, chance, answerChance }: Tally): (number | null)[] =>
+  [queries, share(definition, queries), share(chance, queries), share(answer, queries), share(answerChance, queries), share(earlier, queries), share(weight, queries)]
 
 /** What the counts say, as tables: for each kind of query by distance, and head by head. */
 export function referenceTables(counts: ReferenceCounts, rules: readonly DefinitionRule[]): ReferencePart[] {
-  const columns = ['queries', 'definition %', 'by chance %', 'answer %', 'any earlier %', 'weight %']
+  const columns = ['queries', 'definition %', 'by chance %', 'answer %', 'by chance %', 'any earlier %', 'weight %']
   const parts: ReferencePart[] = [
     {
       title: 'Definitions and their uses',
       text: [
         `${formatNumber(counts.references)} uses of ${formatNumber(counts.definitions)} names that the document defines before. Definitions are ${rules.map(({ title }) => title).join('; ') || 'of no language that is known'}. A use means the last definition before it.`,
-        'Definition: some head retrieved a place from the token before the defined name to 16 tokens behind it. By chance: how often as many places drawn at random would have done so. Answer: some head retrieved, in the definition, the very token to be predicted. Any earlier: some head retrieved an earlier place of the name, definition or use. Weight: the attention to the memory that went to the definition, as a mean over heads.',
+        'Definition: some head retrieved a place from the token before the defined name to 16 tokens behind it. By chance: how often as many places drawn at random would have done so. Answer: some head retrieved, in the definition, the very token to be predicted; again with what chance would do. Any earlier: some head retrieved an earlier place of the name, definition or use. Weight: the attention to the memory that went to the definition, as a mean over heads.',
       ],
     },
   ]

@@ -26,8 +26,10 @@ export interface Tally {
   earlier: number
   /** Sum of the attention that went to the definition, as a mean over heads. */
   weight: number
-  /** Sum of the probabilities that as many places drawn at random, head by head, would have hit the definition. */
+  /** Sum of the probabilities that as many places drawn at random, head by head, would have hit the definition; */
   chance: number
+  /** and the same of the answer. */
+  answerChance: number
 }
 
 /** Queries by the distance, in tokens, from the defined name's first token to the query. */
@@ -62,7 +64,7 @@ interface Query {
   readonly name: number
 }
 
-const emptyTally = (): Tally => ({ queries: 0, definition: 0, answer: 0, earlier: 0, weight: 0, chance: 0 })
+const emptyTally = (): Tally => ({ queries: 0, definition: 0, answer: 0, earlier: 0, weight: 0, chance: 0, answerChance: 0 })
 
 /** Nothing counted yet. Distances are divided at powers of two from 64 on. */
 export function emptyCounts(): ReferenceCounts {
@@ -77,7 +79,7 @@ export function emptyCounts(): ReferenceCounts {
 }
 
 function addTally(into: Tally, from: Tally): void {
-  for (const key of ['queries', 'definition', 'answer', 'earlier', 'weight', 'chance'] as const) into[key] += from[key]
+  for (const key of ['queries', 'definition', 'answer', 'earlier', 'weight', 'chance', 'answerChance'] as const) into[key] += from[key]
 }
 
 /** The tallies of all distances as one. */
@@ -151,15 +153,18 @@ export class ReferenceCounter {
     const reachable = Math.min(window.to + 1, readable.to) - Math.max(window.from, readable.from)
     if (query.first >= readable.to) return void this.counts.unreachable[query.kind].notYet++
     if (reachable <= 0 || query.last < readable.from) return void this.counts.unreachable[query.kind].lost++
-    const found = { queries: 1, definition: 0, answer: 0, earlier: 0, weight: 0, chance: 0 }
-    let miss = 1
-    let heads = 0
+    const found = { ...emptyTally(), queries: 1 }
+    const answers = this.#answers(query).filter((place) => place >= readable.from && place < readable.to)
+    const all = readable.to - readable.from
+    let [miss, answerMiss, heads] = [1, 1, 0]
     layers.forEach((layer, index) => {
       const tallies = (this.counts.byHead[index] ??= { layer: layer.layer, heads: Array.from({ length: layer.heads }, emptyTally) }).heads
       for (let head = 0; head < layer.heads; head++, heads++) {
-        const tally = this.#look(query, window, layer, (head * layer.queries + query.place - offset) * layer.neighbours)
-        tally.chance = chanceOfHit(readable.to - readable.from, reachable, tally.chance)
+        const { tally, drawn } = this.#look(query, window, answers, layer, (head * layer.queries + query.place - offset) * layer.neighbours)
+        tally.chance = chanceOfHit(all, reachable, drawn)
+        tally.answerChance = chanceOfHit(all, answers.length, drawn)
         miss *= 1 - tally.chance
+        answerMiss *= 1 - tally.answerChance
         if (query.kind === 'within') addTally(tallies[head], tally)
         for (const key of ['definition', 'answer', 'earlier'] as const) found[key] = Math.max(found[key], tally[key])
         found.weight += tally.weight
@@ -167,26 +172,32 @@ export class ReferenceCounter {
     })
     found.weight /= heads
     found.chance = 1 - miss
+    found.answerChance = 1 - answerMiss
     const distance = query.place - query.first
     addTally(this.counts.byKind[query.kind].find(({ to }) => distance < to)!, found)
   }
 
-  /** What one head retrieved for a query; `chance` is for now the number of places. */
-  #look(query: Query, window: { from: number; to: number }, { places, weights, neighbours }: LayerRetrieval, row: number): Tally {
+  /** The places of the definition that can tell a query the token that it should predict. */
+  #answers({ kind, place, first, last }: Query): number[] {
+    const [from, to] = kind === 'after' ? [last + 1, last + 1] : [first, last]
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i).filter((each) => this.#ids[each] === this.#ids[place + 1])
+  }
+
+  /** What one head retrieved for a query, and how many places. */
+  #look(query: Query, window: { from: number; to: number }, answers: readonly number[], { places, weights, neighbours }: LayerRetrieval, row: number): { tally: Tally; drawn: number } {
     const tally = { ...emptyTally(), queries: 1 }
-    const wanted = this.#ids[query.place + 1]
+    let drawn = 0
     for (let i = row; i < row + neighbours; i++) {
       const place = places[i]
       if (place < 0) continue
-      tally.chance++
+      drawn++
       if (this.#nameOf[place] === query.name) tally.earlier = 1
+      if (answers.includes(place)) tally.answer = 1
       if (place < window.from || place > window.to) continue
       tally.definition = 1
       tally.weight += weights[i]
-      const inName = query.kind === 'after' ? place === query.last + 1 : place >= query.first && place <= query.last
-      if (inName && this.#ids[place] === wanted) tally.answer = 1
     }
-    return tally
+    return { tally, drawn }
   }
 }
 

@@ -263,10 +263,10 @@ describeBrowser('the page in a browser', () => {
     const length = text.ids.length - 1
     counter.add({ document: 0, offset: 0, length, loss: new Float32Array(length), readable: { from: 0, to: 200 }, layers: [{ layer: 2, heads: 1, neighbours: 1, queries: length, places: new Int32Array(length).fill(6), weights: new Float32Array(length).fill(1) }] })
     const { page, faults } = await openFile(browser, write('references.html', renderInspection(inspection(inspectedDocument(Uint16Array.from(text.ids), 1, 1), 1, { references: { counts: counter.counts, rules } }))))
-    // Of 200 places 25 are the definition's; place 6 is an E, and two of the seven tokens predicted are.
+    // Of 200 places 25 are the definition's; place 6 is an E, and two of the seven tokens predicted are; the seven have nine places in the name.
     await page.click('#tab-references')
     expect(await page.locator('#panel-references p').first().textContent()).toContain('1 uses of 1 names')
-    expect(await page.locator('#panel-references table').first().locator('tbody tr').first().locator('td').allTextContents()).toEqual(['7', '100', '12.5', '28.6', '100', '100'])
+    expect(await page.locator('#panel-references table').first().locator('tbody tr').first().locator('td').allTextContents()).toEqual(['7', '100', '12.5', '28.6', '0.6', '100', '100'])
     expect(faults).toEqual({ errors: [], requests: [] })
     await page.close()
   })

@@ -133,10 +133,12 @@ describe('references', () => {
       const second = (first + 1 + draw(98)) % 99
       return [first, second]
     })]))
-    const { queries, definition, chance } = totalTally(sum.byKind.within)
+    const { queries, definition, chance, answer, answerChance } = totalTally(sum.byKind.within)
     expect(queries).toBe(6000)
     expect(Math.abs(definition / queries - chance / queries)).toBeLessThan(0.03)
     expect(chance / queries).toBeCloseTo(chanceOfHit(99, 21, 2), 6)
+    expect(Math.abs(answer - answerChance)).toBeLessThan(50)
+    expect(answerChance / queries).toBeCloseTo(2 / 99, 6)
     expect(chanceOfHit(10, 3, 10)).toBe(1)
     expect(chanceOfHit(10, 3, 0)).toBe(0)
   })
