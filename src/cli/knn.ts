@@ -15,7 +15,7 @@ const buildOptions = (command: Command): Command =>
   command
     .addOption(distanceOption().default('l2'))
     .addOption(new Option('--dtype <type>', 'what the vectors are kept and multiplied as').choices(['f32', 'bf16']).default('f32'))
-    .option('--no-shuffle', 'keep the order of the rows: only for rows whose order has nothing to do with what is near')
+    .option('--no-shuffle', 'keep the order of the rows; a search on a TPU then mixes them every time, at the price of a pass over all of them')
     .addOption(seedOption())
 
 const build = (): Command =>
