@@ -62,8 +62,8 @@ export const cacheKeys = {
 
 /** Keys of models with an external memory. */
 export const memoryKeys = {
-  /** Tokens that the memory of a slot holds. */
-  memorySize: size,
+  /** Tokens that the memory of a slot holds; with 0 the model computes what the Transformer-XL does, and its gates wait for a memory. */
+  memorySize: z.int().nonnegative(),
   /** Neighbours retrieved for each query and head. */
   neighbours: size.default(32),
   /** Layers that have a memory, counted from 1 as in the paper ("the 9th of 12"). */

@@ -104,7 +104,7 @@ export function initialDecoderState(config: DecoderConfig, slots: number): Decod
   const shape = { slots, heads, headSize, dtype: config.computeDtype }
   return {
     cache: compression ? null : emptyCache(shape, config.layers, config.cacheLength),
-    memory: memory && emptyMemory({ ...shape, dtype: memory.memoryDtype }, memory.memoryLayers.length, memory.memorySize),
+    memory: memory && memory.memorySize > 0 ? emptyMemory({ ...shape, dtype: memory.memoryDtype }, memory.memoryLayers.length, memory.memorySize) : null,
     compressed: compression ? emptyCompressed({ slots, width: config.width, dtype: config.computeDtype }, config.layers, compression, compression.compression === 'most-used') : null,
   }
 }

@@ -24,7 +24,7 @@ export const memorizingTransformerSchema = z
 
 function checkMemory(config: { neighbours: number; memorySize: number; memoryLayers: readonly number[]; layers: number }, issue: Issue): void {
   const { neighbours, memorySize, memoryLayers, layers } = config
-  if (neighbours > memorySize) issue('neighbours', `${neighbours} neighbours are more than the memorySize of ${memorySize}`)
+  if (memorySize > 0 && neighbours > memorySize) issue('neighbours', `${neighbours} neighbours are more than the memorySize of ${memorySize}`)
   for (const layer of memoryLayers)
     if (layer > layers) issue('memoryLayers', `there is no layer ${layer}: the model has layers 1 to ${layers}`)
   if (new Set(memoryLayers).size !== memoryLayers.length) issue('memoryLayers', `[${memoryLayers}] names a layer twice`)
