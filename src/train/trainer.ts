@@ -21,6 +21,7 @@ import { writeFailure } from './failure.ts'
 import { type Evaluation, Evaluator, turn } from './evaluator.ts'
 import { type TrainedModel, evaluationSlots, initProgram, stateSpec, trainProgram } from './programs.ts'
 import type { RunConfig } from './run-config.ts'
+import type { StartList } from './start-from.ts'
 import { type StepFacts, StepMeter, type StepReport } from './step-meter.ts'
 import { type StepUnderWay, readFacts, releaseStep } from './step-under-way.ts'
 
@@ -88,6 +89,7 @@ export class Trainer {
   readonly #parameterSpec: unknown
   /** The beginning of the run, or what a checkpoint of it holds. */
   readonly #begin: (checkpoint: string | undefined) => Promise<Beginning>
+  readonly #started: StartList | undefined
   #evaluator: Promise<Evaluator> | undefined
   #state: Record<string, unknown>
   #stream: BatchStream
@@ -105,7 +107,7 @@ export class Trainer {
     begin: (checkpoint: string | undefined) => Promise<Beginning>
     beginning: Beginning
   }) {
-    const { state, stream, step, totals, checkpoint } = parts.beginning
+    const { state, stream, step, totals, checkpoint, started } = parts.beginning
     const { run, config } = parts.options
     this.#session = parts.session
     this.#options = parts.options
@@ -115,6 +117,7 @@ export class Trainer {
     this.#stateStructure = parts.stateStructure
     this.#parameterSpec = parts.parameterSpec
     this.#begin = parts.begin
+    this.#started = started
     this.#state = state
     this.#stream = stream
     this.#step = step
@@ -131,6 +134,8 @@ export class Trainer {
       throw new TrainError(`the tokenizer '${tokenizer.kind}' has ${tokenizer.vocabularySize} ids, the model's vocabularySize is ${config.vocabularySize}`, 'RUN_CONFIGURATION', {
         hint: `set vocabularySize to ${tokenizer.vocabularySize} or more`,
       })
+    if (config.computeDtype === 'f64')
+      throw new TrainError('computeDtype "f64" is for checking gradients: models are trained in "f32" or "bf16"', 'RUN_CONFIGURATION')
     const init = initProgram(options, run)
     const spec = stateSpec(init)
     const beginHere = (checkpoint: string | undefined): Promise<Beginning> => begin(session, options, init, checkpoint)
@@ -142,6 +147,11 @@ export class Trainer {
   /** Steps done. */
   get step(): number {
     return this.#step
+  }
+
+  /** What was taken of the checkpoint that this run began from; undefined where it goes on, and where all was drawn. */
+  get started(): StartList | undefined {
+    return this.#started
   }
 
   /** Compiling, memory and cost of the train step. */
