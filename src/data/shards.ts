@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -210,8 +210,11 @@ export class TokenShards {
   }
 }
 
-/** Whether a path is a folder of token shards. */
-export const hasShards = (folder: string): boolean => existsSync(join(folder, manifestName)) && readdirSync(folder).some((name) => /^tokens-\d+\.bin$/.test(name))
+/** Whether a path is a folder of token shards, or what an interrupted writing of them left: opening it then says so. */
+export function hasShards(folder: string): boolean {
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : []
+  return names.some((name) => /^\.?tokens-\d+\.bin/.test(name))
+}
 
 function readManifest(folder: string): string {
   const path = join(folder, manifestName)

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { CorpusDocument } from '../../src/data/corpus.ts'
 import { createBatchStream } from '../../src/data/packing.ts'
 import { blockBytes, encodeManifest, headerBytes } from '../../src/data/shard-format.ts'
-import { TokenShards, writeShards } from '../../src/data/shards.ts'
+import { TokenShards, hasShards, writeShards } from '../../src/data/shards.ts'
 import { encodeDocuments } from '../../src/data/token-documents.ts'
 import { type Tokenizer, byteTokenizer } from '../../src/data/tokenizer.ts'
 import { temporaryFolder, thrownBy } from './temporary-folder.ts'
@@ -136,6 +136,12 @@ describe('damage to token shards', () => {
     const error = await thrownBy(() => TokenShards.open(folder))
     expect(error).toMatchObject({ name: 'DataError', code: 'SHARD_INCOMPLETE' })
     expect(error.message).toContain('interrupted')
+    // Not a folder of text: a run that is given it says the same.
+    expect(hasShards(folder)).toBe(true)
+    rmSync(join(folder, 'tokens-00000.bin'))
+    writeFileSync(join(folder, '.tokens-00000.bin.0123456789ab.tmp'), '')
+    expect(hasShards(folder)).toBe(true)
+    expect(hasShards(join(folder, 'nothing'))).toBe(false)
 
     // A second writing that fails leaves no manifest of the first.
     const other = await written()
