@@ -14,6 +14,7 @@ const goldens: Record<string, Record<string, unknown>> = {
   transformer: { ...tiny, model: 'transformer', normPlacement: 'post', norm: 'layer', activation: 'relu', tiedEmbedding: false },
   'transformer-xl': { ...tiny, model: 'transformer-xl', cacheLength: 6 },
   'compressive-transformer': { ...tiny, model: 'compressive-transformer', cacheLength: 6, compressedLength: 3, compressionRate: 2 },
+  'transformer-xl-relative': { ...tiny, model: 'transformer-xl', cacheLength: 6, positions: 'relative' },
   'memorizing-transformer': { ...tiny, model: 'memorizing-transformer', memorySize: 10, neighbours: 3, memoryLayers: [1], memoryDtype: 'f32' },
 }
 
