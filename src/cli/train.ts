@@ -29,6 +29,8 @@ interface TrainOptions {
   readonly name?: string
   readonly runs: string
   readonly resume?: string
+  readonly from?: string
+  readonly keepOptimizer?: boolean
   readonly config?: string
   readonly set: Record<string, unknown>
   readonly backend: 'cpu' | 'tpu' | 'interpreter'
@@ -42,7 +44,7 @@ export const command = (): Command =>
       'Trains a model and writes a run folder: config.json, metrics.jsonl, checkpoints/ and report.html.\n' +
         'Ctrl-C ends the step, saves a checkpoint and says how to go on (exit code 130); a second Ctrl-C quits at once.',
     )
-    .argument('[model]', 'a preset, MODEL:PRESET, or ./file.ts#export; not needed with --resume')
+    .argument('[model]', 'a preset, MODEL:PRESET, or ./file.ts#export; not needed with --resume and --from, and with --from it may be a model without a size')
     .option('--corpus <path>', 'a folder or file of text, a fetched corpus, a folder of token shards (see engram corpus), or "installed": the sources that the set-up installed', 'installed')
     .option('--tokenizer <file>', '"bytes", or a tokenizer.json (see engram tokenizer); token shards bring their own', 'bytes')
     .option('--extensions <ending...>', 'take files with these endings alone, e.g. --extensions .ml .hl')
@@ -66,6 +68,8 @@ export const command = (): Command =>
     .option('--name <name>', 'name of the run (default: of the model)')
     .option('--runs <folder>', 'where runs are', 'runs')
     .option('--resume <run>', 'go on with a run from its newest checkpoint (or the named one), bit for bit; only --steps, --backend and --json count then')
+    .option('--from <run>', 'begin with the parameters of a checkpoint (or the newest of a run), also of another model or with another memory; its tokenizer is taken, too')
+    .option('--keep-optimizer', 'with --from: take the optimiser\'s statistics, too, and go on in its schedule where the checkpoint stood; by default both begin anew')
     .option('--config <file>', 'a JSON file with the keys of a run\'s configuration (see config.json of a run); it goes before the flags')
     .addOption(setOption())
     .addOption(backendOption())
@@ -74,31 +78,44 @@ export const command = (): Command =>
       'after',
       '\nExamples:\n  engram train tiny --steps 200\n  engram train transformer-xl:small --corpus ~/proofs --extensions .ml --name proofs-xl\n' +
         '  engram train small --set memorySize=8192 neighbours=64 --eval-every 500\n  engram train ./my-model.ts#model --optimizer adam --schedule cosine\n' +
-        '  engram train --resume runs/small --steps 4000',
+        '  engram train --resume runs/small --steps 4000\n' +
+        '  engram train memorizing-transformer --from runs/proofs-xl --set memorySize=8192 memoryLayers=[2] --name proofs-memory\n' +
+        '  engram train --from runs/small/checkpoints/best --set memorySize=65536 --steps 200 --name small-65536',
     )
-    .action(async (reference: string | undefined, options: TrainOptions) => {
+    .action(async (reference: string | undefined, options: TrainOptions, train: Command) => {
       const { prepareNewRun, prepareResumedRun } = await import('./training-run.ts')
-      if ((reference === undefined) === (options.resume === undefined)) {
-        const { InputError } = await import('../ir/errors.ts')
-        throw new InputError(reference === undefined ? 'name a model to train, or a run to go on with (--resume)' : `--resume takes the model from the run: leave ${reference} out`)
-      }
-      const prepared = options.resume === undefined ? await newRun(reference!, options, prepareNewRun) : await prepareResumedRun(options.resume, options.steps)
+      const { checkTrainArguments } = await import('./start-model.ts')
+      checkTrainArguments(reference, options)
+      const prepared =
+        options.resume === undefined
+          ? await newRun(reference, options, train.getOptionValueSource('tokenizer') === 'cli', prepareNewRun)
+          : await prepareResumedRun(options.resume, options.steps)
       const { performRun } = await import('./training-run.ts')
       const result = await performRun(prepared, { backend: options.backend, json: options.json ?? false })
       if (result.reason === 'interrupted') process.exitCode = exitCodes.interrupted
     })
 
-async function newRun(reference: string, options: TrainOptions, prepare: typeof import('./training-run.ts').prepareNewRun) {
+async function newRun(reference: string | undefined, options: TrainOptions, tokenizerAsked: boolean, prepare: typeof import('./training-run.ts').prepareNewRun) {
   const { loadModel } = await import('./model-reference.ts')
+  const { hasShards } = await import('../data/shards.ts')
+  const { modelToStart, readStart } = await import('./start-model.ts')
   const { tokenizerOf } = await import('../train/corpus.ts')
   const { checkRunConfig } = await import('../train/run-config.ts')
   const fromFile = options.config === undefined ? {} : await readConfigFile(options.config)
   const config = { ...runConfigOf(options), ...fromFile }
+  if (options.from !== undefined) {
+    const { data } = checkRunConfig(config)
+    const hasOwn = tokenizerAsked || fromFile.data?.tokenizer !== undefined || hasShards(data.corpus)
+    const start = await readStart(options.from, { keepOptimizer: options.keepOptimizer, tokenizer: hasOwn ? await tokenizerOf(data) : undefined })
+    const named = await modelToStart(reference, start, options.set)
+    return prepare(join(options.runs, options.name ?? runName(named.reference)), named, { ...config, from: start.from })
+  }
   const { vocabularySize } = await tokenizerOf(checkRunConfig(config).data)
-  const named: NamedModel = await loadModel(reference, { vocabularySize, ...options.set })
-  const name = options.name ?? reference.replace(/^.*[/\\]/, '').replace(/[^A-Za-z0-9._-]+/g, '-')
-  return prepare(join(options.runs, name), named, config)
+  const named: NamedModel = await loadModel(reference!, { vocabularySize, ...options.set })
+  return prepare(join(options.runs, options.name ?? runName(named.reference)), named, config)
 }
+
+const runName = (reference: string): string => reference.replace(/^.*[/\\]/, '').replace(/[^A-Za-z0-9._-]+/g, '-')
 
 /** The run's configuration that the flags give. */
 export function runConfigOf(options: TrainOptions): RunConfigInput {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { writeFileAtomic } from '../data/atomic-file.ts'
 import { lossUnits } from '../data/loss-units.ts'
 import { tokenizerFrom } from '../data/tokenizers.ts'
 import { checkConfiguration } from '../models/configuration.ts'
@@ -9,11 +10,13 @@ import { listCheckpoints } from '../train/checkpoint-folder.ts'
 import { findCheckpoint, readManifest, runOfCheckpoint } from '../train/checkpoint.ts'
 import { openTrainingData } from '../train/corpus.ts'
 import { type RunConfigInput, checkRunConfig } from '../train/run-config.ts'
-import { type RunFolder, type SavedConfig, appendMetrics, assertNewRun, createRunFolder, openRunFolder, rewindMetrics, runFolder, saveConfig } from '../train/run-folder.ts'
+import { type RunFolder, type SavedConfig, appendMetrics, assertNewRun, createRunFolder, openRunFolder, rewindMetrics, runFolder, saveConfig, startFile } from '../train/run-folder.ts'
 import { type RunResult, type TrainListener, Trainer } from '../train/trainer.ts'
 import { interruption } from './interruption.ts'
 import { type NamedModel, loadModel } from './model-reference.ts'
 import { evaluationLine, reportLine } from './progress.ts'
+import { startTokenizer } from './start-model.ts'
+import { startText } from './start-text.ts'
 import { writeRunReport } from './run-report.ts'
 import { packageVersion } from './version.ts'
 
@@ -47,7 +50,7 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
   const tell = (event: string, facts: Record<string, unknown>, line: string): void => {
     process.stdout.write(`${json ? JSON.stringify({ event, ...facts }) : line}\n`)
   }
-  const data = await openTrainingData(run.data, packageRoot, resume === undefined ? undefined : tokenizerFrom((await readManifest(resume)).tokenizer))
+  const data = await openTrainingData(run.data, packageRoot, resume === undefined ? await startTokenizer(run) : tokenizerFrom((await readManifest(resume)).tokenizer))
   const session = await startSession(backend)
   const stop = interruption(`the step under way ends, then the state is saved in ${resolve(folder.checkpoints)}`)
   try {
@@ -72,6 +75,11 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
     tell('start', { run: folder.path, step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, corpus: data.name, backend, compileSeconds: trainer.statistics.compileSeconds },
       `${named.reference}: ${trainer.parameterCount.toLocaleString('en')} parameters; ${data.name}: ${train.documents} documents of ${(train.bytes / 1e6).toFixed(1)} MB to train on; ` +
         `compiled in ${trainer.statistics.compileSeconds.toFixed(1)} s${resume === undefined ? '' : `; going on after step ${trainer.step}`}`)
+    if (trainer.started) {
+      const list = trainer.started
+      await writeFileAtomic(join(folder.path, startFile), (writer) => writer.write(new TextEncoder().encode(`${JSON.stringify(list, null, 2)}\n`)))
+      tell('from', { ...list }, startText(list))
+    }
     const listener: TrainListener = {
       report: async (report) => {
         await appendMetrics(folder, { event: 'report', ...report })

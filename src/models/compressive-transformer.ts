@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { AuxiliaryLoss } from '../nn/compression-loss.ts'
 import type { Compression } from '../nn/compression.ts'
-import { type DecoderConfig, attentionKey, cacheKeys, checkCommon, commonKeys, completeCommon, compressionKeys } from './decoder-config.ts'
+import { type DecoderConfig, attentionKey, cacheKeys, checkCommon, commonKeys, completeCommon, decoderMeaning, compressionKeys } from './decoder-config.ts'
 import { type DecoderParameters, type DecoderState, applyDecoder, initialDecoder, initialDecoderState } from './decoder.ts'
 import type { LanguageModel } from './model.ts'
 
@@ -49,6 +49,7 @@ export const compressiveTransformer: LanguageModel<CompressiveTransformerConfig,
   name: 'compressive-transformer',
   description: 'a Transformer-XL that compresses what leaves its cache',
   schema: compressiveTransformerSchema,
+  meaning: (config) => decoderMeaning(decoderConfig(config)),
   initialParameters: (config, key) => initialDecoder(decoderConfig(config), key),
   initialState: (config, batchSize) => initialDecoderState(decoderConfig(config), batchSize),
   apply: (config, parameters, state, input, options) => applyDecoder(decoderConfig(config), parameters, state, input, options),

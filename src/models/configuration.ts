@@ -39,7 +39,7 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, known: readonly 
 const rule = (message: string): string => message.replace(/^Invalid (input|option): /, '').replace(/^Too (small|big): /, '').replace(/, received .*$/, '')
 
 /** The keys of an object schema, through whatever is wrapped around it. */
-function knownKeys(schema: z.ZodType): string[] {
+export function knownKeys(schema: z.ZodType): string[] {
   let inner: unknown = schema
   for (let depth = 0; depth < 8 && inner; depth++) {
     const definition = (inner as { def?: { shape?: object; innerType?: unknown; in?: unknown } }).def

@@ -132,6 +132,13 @@ export interface MemoryConfig {
   readonly gateBias: number
 }
 
+/** What a decoder's configuration makes of parameters beyond their types: what is said here goes for fine-tuning from one model to another. */
+export function decoderMeaning(config: DecoderConfig): Readonly<Record<string, unknown>> {
+  const { heads, headSize, attention, norm, normPlacement, activation, tiedEmbedding, positions, positionDistance, cacheLength, compression } = config
+  const distance = positions === 't5' ? { positionDistance } : {}
+  return { heads, headSize, attention, norm, normPlacement, activation, tiedEmbedding, positions, ...distance, cacheLength, compressedMemory: compression ?? null }
+}
+
 /** What the decoder needs to know, whichever model it is. */
 export interface DecoderConfig extends Common {
   readonly cacheLength: number

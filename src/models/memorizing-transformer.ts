@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type DecoderConfig, cacheKeys, checkCommon, commonKeys, completeCommon, memoryKeys } from './decoder-config.ts'
+import { type DecoderConfig, cacheKeys, checkCommon, commonKeys, completeCommon, decoderMeaning, memoryKeys } from './decoder-config.ts'
 import { type DecoderParameters, type DecoderState, applyDecoder, initialDecoder, initialDecoderState } from './decoder.ts'
 import type { LanguageModel } from './model.ts'
 
@@ -45,6 +45,8 @@ export const memorizingTransformer: LanguageModel<MemorizingTransformerConfig, D
   name: 'memorizing-transformer',
   description: 'a Transformer-XL with nearest-neighbour attention to an external memory',
   schema: memorizingTransformerSchema,
+  quiet: { gateBias: -6 },
+  meaning: (config) => decoderMeaning(decoderConfig(config)),
   initialParameters: (config, key) => initialDecoder(decoderConfig(config), key),
   initialState: (config, batchSize) => initialDecoderState(decoderConfig(config), batchSize),
   withoutMemory: (state) => ({ ...state, memory: null }),

@@ -13,6 +13,13 @@ export interface LanguageModel<Config extends ModelConfig = ModelConfig, Paramet
   readonly description: string
   /** The configuration with its rules and defaults. Use `checkConfiguration`, whose errors name key, value, rule and the nearest right key. */
   readonly schema: z.ZodType<Config>
+  /**
+   * What the configuration makes of the parameters, beyond their types: plain values that are the same for two configurations, also of two
+   * models, that compute the same of the same parameters, but for what is new in one of them.
+   */
+  meaning?(config: Config): Readonly<Record<string, unknown>>
+  /** Keys of the configuration with which what is new begins almost without effect on parameters of a checkpoint that lacks it. */
+  readonly quiet?: Readonly<Record<string, unknown>>
   /** Parameters before training, drawn from `key` (`u32[2]`): plain nested objects of `f32` tensors. Traced, so they are drawn on the device. */
   initialParameters(config: Config, key: Tensor): Parameters
   /** State of `batchSize` slots that have read nothing. Traced. */

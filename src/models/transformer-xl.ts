@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { attentionKey, cacheKeys, checkCommon, commonKeys, completeCommon } from './decoder-config.ts'
+import { attentionKey, cacheKeys, checkCommon, commonKeys, completeCommon, decoderMeaning } from './decoder-config.ts'
 import { type DecoderParameters, type DecoderState, applyDecoder, initialDecoder, initialDecoderState } from './decoder.ts'
 import type { LanguageModel } from './model.ts'
 
@@ -18,6 +18,7 @@ export const transformerXl: LanguageModel<TransformerXlConfig, DecoderParameters
   name: 'transformer-xl',
   description: 'attention to the segment and to a cache of earlier segments',
   schema: transformerXlSchema,
+  meaning: (config) => decoderMeaning(decoderConfig(config)),
   initialParameters: (config, key) => initialDecoder(decoderConfig(config), key),
   initialState: (config, batchSize) => initialDecoderState(decoderConfig(config), batchSize),
   apply: (config, parameters, state, input, options) => applyDecoder(decoderConfig(config), parameters, state, input, options),

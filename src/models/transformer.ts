@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { attentionKey, checkCommon, commonKeys, completeCommon } from './decoder-config.ts'
+import { attentionKey, checkCommon, commonKeys, completeCommon, decoderMeaning } from './decoder-config.ts'
 import { type DecoderParameters, type DecoderState, applyDecoder, initialDecoder, initialDecoderState } from './decoder.ts'
 import type { LanguageModel } from './model.ts'
 
@@ -18,6 +18,7 @@ export const transformer: LanguageModel<TransformerConfig, DecoderParameters, De
   name: 'transformer',
   description: 'causal attention inside the segment',
   schema: transformerSchema,
+  meaning: (config) => decoderMeaning(decoderConfig(config)),
   initialParameters: (config, key) => initialDecoder(decoderConfig(config), key),
   initialState: (config, batchSize) => initialDecoderState(decoderConfig(config), batchSize),
   apply: (config, parameters, state, input, options) => applyDecoder(decoderConfig(config), parameters, state, input, options),

@@ -3,6 +3,7 @@ import { createBatchStream } from '../data/packing.ts'
 import type { HostArray } from '../ir/host-array.ts'
 import type { Session } from '../program/session.ts'
 import { type TreeStructure, leafPaths, unflatten } from '../trace/tree.ts'
+import { type StartList, startFrom } from './start-from.ts'
 import { findCheckpoint, listed, readManifest, readTensors } from './checkpoint.ts'
 import type { Totals } from './checkpoint-manifest.ts'
 import { TrainError } from './errors.ts'
@@ -16,6 +17,8 @@ export interface Beginning {
   readonly stream: BatchStream
   readonly step: number
   readonly totals: Totals
+  /** What was taken of the checkpoint that the run began from; undefined where it goes on, and where all was drawn. */
+  readonly started?: StartList | undefined
   /** The checkpoint that it comes from. */
   readonly checkpoint: string | undefined
 }
@@ -32,13 +35,20 @@ export async function begin(session: Session, options: TrainerOptions, init: Ret
     { slots: run.batchSize, segment: config.segmentLength, tokenizer, seed: run.dataSeed, maxDocumentTokens: run.data.maxDocumentTokens },
     resumed?.manifest.dataPosition,
   )
+  const { state, list } = resumed ? { state: session.put(resumed.state) as Record<string, unknown>, list: undefined } : await firstState(session, options, init)
   return {
-    state: resumed ? (session.put(resumed.state) as Record<string, unknown>) : await drawState(session, init, run.seed),
+    state,
+    started: list,
     stream,
     step: resumed?.manifest.step ?? 0,
     totals: resumed?.manifest.totals ?? { tokens: 0, bytes: 0, seconds: 0 },
     checkpoint: resumed?.path,
   }
+}
+
+async function firstState(session: Session, options: TrainerOptions, init: ReturnType<typeof initProgram>): Promise<{ state: Record<string, unknown>; list?: StartList }> {
+  const drawn = await drawState(session, init, options.run.seed)
+  return options.run.from === undefined ? { state: drawn } : startFrom(session, options, { structure: init.outputStructure, types: init.outputs }, drawn)
 }
 
 async function drawState(session: Session, init: ReturnType<typeof initProgram>, seed: number): Promise<Record<string, unknown>> {

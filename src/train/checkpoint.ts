@@ -189,6 +189,21 @@ async function checkTensorsFile(path: string, { tensors }: Manifest): Promise<vo
   if ((await hashFile(file)) !== tensors.sha256) throw corrupt(path, `${tensors.file} was changed after it was written (its hash differs)`)
 }
 
+async function openTensors(path: string): Promise<SafetensorsFile> {
+  try {
+    return await SafetensorsFile.open(join(path, tensorsFile))
+  } catch (error) {
+    throw error instanceof DataError ? corrupt(path, error.message, error) : error
+  }
+}
+
+/** The types of all tensors of a checkpoint, by name. Throws `TrainError` `CHECKPOINT_CORRUPT`. */
+export async function readTensorTypes(path: string): Promise<Map<string, TensorType>> {
+  const file = await openTensors(path)
+  await file.close()
+  return new Map([...file.tensors].map(([name, { type }]) => [name, type]))
+}
+
 /**
  * The tensors of a checkpoint, in the order of `wanted`, each of the given type and, but for `anyNumbers`, finite. Throws `TrainError`: `CHECKPOINT_CORRUPT`,
  * `CHECKPOINT_MISMATCH` for tensors of another model, `CHECKPOINT_NOT_FINITE`.
@@ -198,12 +213,7 @@ export async function readTensors(
   wanted: readonly { readonly name: string; readonly type: TensorType }[],
   { anyNumbers = false }: { readonly anyNumbers?: boolean } = {},
 ): Promise<HostArray[]> {
-  let file: SafetensorsFile
-  try {
-    file = await SafetensorsFile.open(join(path, tensorsFile))
-  } catch (error) {
-    throw error instanceof DataError ? corrupt(path, error.message, error) : error
-  }
+  const file = await openTensors(path)
   try {
     const wrong = wanted.flatMap(({ name, type }) => {
       const found = file.tensors.get(name)

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { type Corpus, readCorpus } from '../data/corpus.ts'
 import { DataError } from '../data/errors.ts'
 import { installedSources } from '../data/installed.ts'
@@ -9,6 +8,7 @@ import { TokenShards, hasShards } from '../data/shards.ts'
 import { type SplitName, splitDocuments } from '../data/split.ts'
 import { type TokenDocument, encodeDocuments } from '../data/token-documents.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
+import { describeTokenizer, tokenizerIdentity } from '../data/tokenizer-identity.ts'
 import { readTokenizer } from '../data/tokenizers.ts'
 import type { CorpusConfig } from './run-config.ts'
 
@@ -49,7 +49,7 @@ async function shardData(config: CorpusConfig, saved?: Tokenizer): Promise<Train
   const shards = TokenShards.open(config.corpus)
   try {
     const wanted = saved ?? (config.tokenizer === 'bytes' ? undefined : await readTokenizer(config.tokenizer))
-    if (wanted && !isDeepStrictEqual(plain(wanted), plain(shards.tokenizer)))
+    if (wanted && identity(wanted) !== identity(shards.tokenizer))
       throw new DataError(
         `the token shards in ${config.corpus} were written with another tokenizer (${describe(shards.tokenizer)}) than ${saved ? 'the checkpoint has' : config.tokenizer} (${describe(wanted)}); write them again with that one`,
         'TOKENIZER_UNKNOWN',
@@ -63,8 +63,8 @@ async function shardData(config: CorpusConfig, saved?: Tokenizer): Promise<Train
   }
 }
 
-const plain = (tokenizer: Tokenizer): unknown => JSON.parse(JSON.stringify(tokenizer.describe()))
-const describe = ({ kind, vocabularySize }: Tokenizer): string => `${kind}, ${vocabularySize} ids`
+const identity = (tokenizer: Tokenizer): string => tokenizerIdentity(tokenizer.describe())
+const describe = (tokenizer: Tokenizer): string => describeTokenizer(tokenizer.describe())
 
 function divided<D extends { readonly sizeBytes: number }>(
   name: string,

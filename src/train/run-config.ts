@@ -46,6 +46,16 @@ export const runConfigSchema = z.strictObject({
   steps: z.int().positive().default(1000),
   /** Draws the parameters and the dropout. */
   seed: z.int().min(0).max(2 ** 53 - 1).default(0),
+  /** The checkpoint whose parameters the run begins with; without it they are drawn. */
+  from: z
+    .strictObject({
+      checkpoint: z.string().min(1),
+      /** Of its tensors, so that the run cannot begin again from another. */
+      sha256: z.string().optional(),
+      /** `kept`: the optimiser's statistics and its step, and so the schedule, go on from the checkpoint; otherwise they begin anew. */
+      optimizer: z.enum(['fresh', 'kept']).default('fresh'),
+    })
+    .optional(),
   /** Orders the documents. */
   dataSeed: z.int().min(0).default(0),
   evaluation: z

@@ -18,6 +18,9 @@ export interface RunFolder {
   readonly report: string
 }
 
+/** Where the list of what a run took of the checkpoint that it began from is, in its folder. */
+export const startFile = 'from.json'
+
 export const runFolder = (path: string): RunFolder => ({
   path,
   checkpoints: join(path, 'checkpoints'),

@@ -63,7 +63,7 @@ describe('corpora and tokenizers at the command line', () => {
 
     // Shards of another tokenizer than the checkpoint's.
     await run('corpus', 'tokenize', 'proofs', '-o', 'bytes')
-    expect(await run('eval', 'runs/shards', '--corpus', 'bytes', '--backend', 'interpreter')).toMatchObject({ status: 2, stderr: expect.stringContaining('were written with another tokenizer (bytes, 257 ids) than the checkpoint has') })
+    expect(await run('eval', 'runs/shards', '--corpus', 'bytes', '--backend', 'interpreter')).toMatchObject({ status: 2, stderr: expect.stringContaining('were written with another tokenizer (bytes, 257 ids, ') })
   })
 
   it('refuses what is no tokenizer', async () => {

@@ -46,7 +46,7 @@ describe('help and usage', () => {
     [['train', 'transformer-xl'], 'transformer-xl is a model, say which size too: transformer-xl:tiny'],
     [['train', 'tiny', '--steps', 'many'], "argument 'many' is invalid. expected a whole number of at least 1."],
     [['train', 'tiny', '--backend', 'gpu'], "argument 'gpu' is invalid. Allowed choices are cpu, interpreter, tpu."],
-    [['train'], 'engram: name a model to train, or a run to go on with (--resume)'],
+    [['train'], 'engram: name a model to train, a run to go on with (--resume), or a checkpoint to begin from (--from)'],
     [['train', 'tiny', '--resume', 'runs/x'], 'engram: --resume takes the model from the run: leave tiny out'],
     [['train', '--resume', 'runs/x'], 'engram: runs/x does not exist: there is no checkpoint\n  name a run'],
     [['eval', 'nothing'], 'engram: there is no checkpoint in nothing'],
