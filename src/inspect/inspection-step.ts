@@ -30,10 +30,24 @@ export interface InspectionOutput {
   readonly retrieved: readonly { readonly ages: Tensor; readonly weights: Tensor }[]
 }
 
+/** An external memory as its model is configured. */
+export interface InspectedMemory {
+  /** Counted from 1. */
+  readonly layers: readonly number[]
+  /** Tokens. */
+  readonly size: number
+}
+
+/** The memory that can be looked into; undefined for a model without one, or with one of 0 places. */
+export function memoryOf<C extends ModelConfig>(model: LanguageModel<C>, config: C): InspectedMemory | undefined {
+  const { memoryLayers: layers, memorySize: size } = config as { memoryLayers?: readonly number[]; memorySize?: number }
+  return model.withoutMemory && layers && size ? { layers, size } : undefined
+}
+
 /** The states before the first segment. Traced. */
 export function initialInspection<C extends ModelConfig>(model: LanguageModel<C>, config: C, slots: number): InspectionState {
   const state = model.initialState(config, slots) as unknown
-  return model.withoutMemory ? { with: state, without: model.withoutMemory(model.initialState(config, slots)) } : { with: state }
+  return model.withoutMemory && memoryOf(model, config) ? { with: state, without: model.withoutMemory(model.initialState(config, slots)) } : { with: state }
 }
 
 /**

@@ -11,20 +11,12 @@ import { type Executable, type Session, isDeviceBuffer } from '../program/sessio
 import { flatten, unflatten } from '../trace/tree.ts'
 import { turn } from '../train/evaluator.ts'
 import type { TrainedModel } from '../train/programs.ts'
-import { inspectionInitProgram, inspectionProgram } from './inspection-step.ts'
+import { type InspectedMemory, inspectionInitProgram, inspectionProgram, memoryOf } from './inspection-step.ts'
 import type { InspectedSegment, LayerRetrieval } from './segment.ts'
 
 export interface InspectorOptions {
   /** Documents that are read side by side. */
   readonly slots?: number
-}
-
-/** An external memory as its model is configured. */
-export interface InspectedMemory {
-  /** Counted from 1. */
-  readonly layers: readonly number[]
-  /** Tokens. */
-  readonly size: number
 }
 
 /** The results of a step on the host. */
@@ -49,8 +41,7 @@ export class Inspector {
   #gates: Float32Array[] = []
 
   private constructor(trained: TrainedModel, slots: number, init: Executable<any, any>, step: Executable<any, any>) {
-    const { memoryLayers: layers, memorySize: size } = trained.config as { memoryLayers?: readonly number[]; memorySize?: number }
-    this.memory = trained.model.withoutMemory && layers && size ? { layers, size } : undefined
+    this.memory = memoryOf(trained.model, trained.config)
     this.#trained = trained
     this.#slots = slots
     this.#init = init

@@ -175,8 +175,9 @@ describe('inspection', () => {
     }
   })
 
-  it('says of a model without memory its losses alone', async () => {
-    const trained = configure({ model: 'transformer-xl', vocabularySize: 257, segmentLength: 8, width: 16, layers: 1, heads: 2 })
+  const memoryless = { 'without memory': { model: 'transformer-xl' }, 'whose memory has no places': { model: 'memorizing-transformer', memorySize: 0, memoryLayers: [1] } }
+  it.each(Object.entries(memoryless))('says of a model %s its losses alone', async (_, model) => {
+    const trained = configure({ ...model, vocabularySize: 257, segmentLength: 8, width: 16, layers: 1, heads: 2 })
     const { segments, memory, gates } = await inspected(interpreter, trained, drawn(trained), [text])
     expect(memory).toBeUndefined()
     expect(gates).toEqual([])
