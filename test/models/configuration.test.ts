@@ -83,6 +83,17 @@ describe('configurations that cannot be', () => {
     `)
   })
 
+  test('relative positions of an odd width', () => {
+    expect(complaint({ positions: 'relative', width: 33, headSize: 8 })).toMatchInlineSnapshot(`
+      "the configuration of memorizing-transformer:
+        width: 33 is odd: relative positions need as many cosines as sines"
+    `)
+    expect(complaint({ positions: 'relativ' })).toMatchInlineSnapshot(`
+      "the configuration of memorizing-transformer:
+        positions: "relativ" is not allowed (expected one of "t5"|"relative")"
+    `)
+  })
+
   test('an unknown model or preset', () => {
     expect(messageOf(() => configure({ ...base, model: 'memorising-transformer' }))).toMatchInlineSnapshot(
       `"there is no model memorising-transformer, did you mean memorizing-transformer? (models: transformer, transformer-xl, compressive-transformer, memorizing-transformer)"`,

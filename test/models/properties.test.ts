@@ -8,10 +8,13 @@ const compressive = { ...tiny, model: 'compressive-transformer', cacheLength: 4,
 const models: Record<string, Record<string, unknown>> = {
   transformer: { ...tiny, model: 'transformer' },
   'transformer-xl': { ...tiny, model: 'transformer-xl', cacheLength: 7, attention: 'normalized' },
+  'transformer-xl, relative positions': { ...tiny, model: 'transformer-xl', cacheLength: 7, positions: 'relative' },
+  'transformer-xl, relative positions in bf16': { ...tiny, model: 'transformer-xl', cacheLength: 7, positions: 'relative', attention: 'normalized', computeDtype: 'bf16' },
   'compressive-transformer': compressive,
   'compressive-transformer, dilated, in bf16': { ...compressive, compression: 'dilated-convolution', computeDtype: 'bf16' },
   'compressive-transformer, most-used': { ...compressive, compression: 'most-used' },
   'memorizing-transformer': memorizing,
+  'memorizing-transformer, relative positions': { ...memorizing, positions: 'relative' },
   'memorizing-transformer in bf16': { ...memorizing, computeDtype: 'bf16' },
   'memorizing-transformer, approximate search': { ...memorizing, search: 'approximate' },
 }
