@@ -31,6 +31,8 @@ interface TrainOptions {
   readonly resume?: string
   readonly from?: string
   readonly keepOptimizer?: boolean
+  readonly freeze?: string[]
+  readonly trainOnly?: string[]
   readonly config?: string
   readonly set: Record<string, unknown>
   readonly backend: 'cpu' | 'tpu' | 'interpreter'
@@ -70,6 +72,8 @@ export const command = (): Command =>
     .option('--resume <run>', 'go on with a run from its newest checkpoint (or the named one), bit for bit; only --steps, --backend and --json count then')
     .option('--from <run>', 'begin with the parameters of a checkpoint (or the newest of a run), also of another model or with another memory; its tokenizer is taken, too')
     .option('--keep-optimizer', 'with --from: take the optimiser\'s statistics, too, and go on in its schedule where the checkpoint stood; by default both begin anew')
+    .option('--freeze <pattern...>', 'leave parameters as they are, by patterns over their paths, e.g. --freeze embedding layers.0 "*.feedForward"')
+    .option('--train-only <pattern...>', 'leave all other parameters as they are, e.g. --train-only "*.memoryGate"')
     .option('--config <file>', 'a JSON file with the keys of a run\'s configuration (see config.json of a run); it goes before the flags')
     .addOption(setOption())
     .addOption(backendOption())
@@ -130,6 +134,8 @@ export function runConfigOf(options: TrainOptions): RunConfigInput {
     batchSize: options.batch,
     accumulate: options.accumulate,
     steps,
+    freeze: options.freeze,
+    trainOnly: options.trainOnly,
     seed: options.seed,
     dataSeed: options.dataSeed,
     evaluation: { every: options.evalEvery, tokens: options.evalTokens },

@@ -72,8 +72,8 @@ export async function performRun({ folder, named, config, resume }: PreparedRun,
     const { train } = data.sizes
     const versions = { engram: packageVersion, node: process.versions.node, ...session.backend.versions }
     await appendMetrics(folder, { event: 'start', step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, backend, seeds: { seed: run.seed, dataSeed: run.dataSeed }, versions })
-    tell('start', { run: folder.path, step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, corpus: data.name, backend, compileSeconds: trainer.statistics.compileSeconds },
-      `${named.reference}: ${trainer.parameterCount.toLocaleString('en')} parameters; ${data.name}: ${train.documents} documents of ${(train.bytes / 1e6).toFixed(1)} MB to train on; ` +
+    tell('start', { run: folder.path, step: trainer.step, steps: run.steps, parameters: trainer.parameterCount, frozen: trainer.frozenCount, corpus: data.name, backend, compileSeconds: trainer.statistics.compileSeconds },
+      `${named.reference}: ${trainer.parameterCount.toLocaleString('en')} parameters${trainer.frozenCount === 0 ? '' : `, ${trainer.frozenCount.toLocaleString('en')} of them frozen`}; ${data.name}: ${train.documents} documents of ${(train.bytes / 1e6).toFixed(1)} MB to train on; ` +
         `compiled in ${trainer.statistics.compileSeconds.toFixed(1)} s${resume === undefined ? '' : `; going on after step ${trainer.step}`}`)
     if (trainer.started) {
       const list = trainer.started

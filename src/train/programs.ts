@@ -23,14 +23,14 @@ export interface TrainedModel<C extends ModelConfig = any> {
 }
 
 /** The part of a run's configuration that shapes its programs. */
-export type ProgramConfig = Pick<RunConfig, 'optimizer' | 'clipGlobalNorm' | 'batchSize'> & Partial<Pick<RunConfig, 'accumulate'>>
+export type ProgramConfig = Pick<RunConfig, 'optimizer' | 'clipGlobalNorm' | 'batchSize'> & Partial<Pick<RunConfig, 'accumulate' | 'freeze' | 'trainOnly'>>
 
 export type TrainFunction = ReturnType<typeof trainStep>
 export type EvaluateFunction = ReturnType<typeof evaluationStep>
 
 /** (key u32[2]) -> state. */
 export const initProgram = ({ model, config }: TrainedModel, run: ProgramConfig): Program<[Tensor], TrainState> =>
-  lowerWith({ name: 'init' }, initialTrainState(model, config, run.batchSize, makeOptimizer(run.optimizer), run.accumulate), keyType)
+  lowerWith({ name: 'init' }, initialTrainState(model, config, run.batchSize, makeOptimizer(run.optimizer), run.accumulate, run), keyType)
 
 /** Whether a value of a tree of types is a type. */
 export const isTensorType = (value: unknown): value is TensorType => typeof value === 'object' && value !== null && 'dtype' in value && 'shape' in value
@@ -55,7 +55,7 @@ export interface TrainStateSpec {
 export const trainProgram = ({ model, config }: TrainedModel, run: ProgramConfig, state: TrainStateSpec): Program<[TrainState, Batch], ReturnType<TrainFunction>> =>
   lowerWith(
     { name: 'train', donate: [0] },
-    trainStep(model, config, { optimizer: makeOptimizer(run.optimizer), clipGlobalNorm: run.clipGlobalNorm, accumulate: run.accumulate }),
+    trainStep(model, config, { optimizer: makeOptimizer(run.optimizer), clipGlobalNorm: run.clipGlobalNorm, accumulate: run.accumulate, freeze: run.freeze, trainOnly: run.trainOnly }),
     state as never,
     batchSpec(run.batchSize, config.segmentLength) as never,
   )

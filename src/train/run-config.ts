@@ -56,6 +56,10 @@ export const runConfigSchema = z.strictObject({
       optimizer: z.enum(['fresh', 'kept']).default('fresh'),
     })
     .optional(),
+  /** Parameters that stay as they are: patterns over their paths, such as `layers.0` or `*.attention.*`. */
+  freeze: z.array(z.string().min(1)).min(1).optional(),
+  /** If given, all other parameters stay as they are. */
+  trainOnly: z.array(z.string().min(1)).min(1).optional(),
   /** Orders the documents. */
   dataSeed: z.int().min(0).default(0),
   evaluation: z

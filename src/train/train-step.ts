@@ -7,6 +7,7 @@ import { add, divide } from '../ops/arithmetic.ts'
 import { fill } from '../ops/constant.ts'
 import { scope } from '../trace/frame.ts'
 import { type StepPart, type StepShare, accumulateGradients, repeatedState } from './accumulate.ts'
+import { type TrainedPart, splitParameters } from './freezing.ts'
 import { type LossOutput, crossEntropy } from './loss.ts'
 import { type Optimizer, clipByGlobalNorm, globalNorm } from './optimizers/optimizer.ts'
 
@@ -37,7 +38,7 @@ export interface StepMetrics extends LossOutput {
   readonly auxiliary?: Tensor
 }
 
-export interface TrainStepOptions {
+export interface TrainStepOptions extends TrainedPart {
   readonly optimizer: Optimizer
   /** Scale gradients so that their global norm is at most this. */
   readonly clipGlobalNorm?: number | undefined
@@ -55,12 +56,12 @@ export const batchSpec = (b: number, s: number) => ({
 
 /** The state before the first step: (key u32[2]) -> state. Traced, so parameters are drawn on the device. */
 export const initialTrainState =
-  <C extends ModelConfig>(model: LanguageModel<C>, config: C, batchSize: number, optimizer: Optimizer, accumulate = 1) =>
+  <C extends ModelConfig>(model: LanguageModel<C>, config: C, batchSize: number, optimizer: Optimizer, accumulate = 1, part: TrainedPart = {}) =>
   (key: Tensor): TrainState => {
     const parameters = model.initialParameters(config, foldIn(key, 0))
     return {
       parameters,
-      optimizer: optimizer.init(parameters),
+      optimizer: optimizer.init(splitParameters(parameters, part).trained),
       model: accumulate === 1 ? model.initialState(config, batchSize) : repeatedState(model.initialState(config, batchSize / accumulate), accumulate),
       step: fill(0, tensorType('i32', [])),
       key: foldIn(key, 1),
@@ -69,42 +70,43 @@ export const initialTrainState =
 
 /** One step of training: (state, batch) -> { state, metrics }. */
 export const trainStep =
-  <C extends ModelConfig>(model: LanguageModel<C>, config: C, { optimizer, clipGlobalNorm, accumulate = 1 }: TrainStepOptions) =>
+  <C extends ModelConfig>(model: LanguageModel<C>, config: C, { optimizer, clipGlobalNorm, accumulate = 1, ...part }: TrainStepOptions) =>
   (state: TrainState, batch: Batch): { state: TrainState; metrics: StepMetrics; diagnostics: Record<string, Tensor> } => {
     const dropoutKey = (config.dropout ?? 0) > 0 ? foldIn(state.key, state.step) : undefined
+    const { trained, join } = splitParameters(state.parameters, part)
     const { gradient, loss, ...rest } =
       accumulate === 1
-        ? differentiate(model, config, state.parameters, { state: state.model, batch, dropoutKey })
-        : accumulateGradients(accumulate, state, batch, (group) =>
-            differentiate(model, config, state.parameters, { ...group, dropoutKey: dropoutKey && foldIn(dropoutKey, group.index) }),
+        ? differentiate(model, config, trained, { join, state: state.model, batch, dropoutKey })
+        : accumulateGradients(accumulate, { parameters: trained, model: state.model }, batch, (group) =>
+            differentiate(model, config, trained, { join, ...group, dropoutKey: dropoutKey && foldIn(dropoutKey, group.index) }),
           )
     const { gradients, norm } = scope('clip', () =>
       clipGlobalNorm === undefined ? { gradients: gradient, norm: globalNorm(gradient) } : clipByGlobalNorm(gradient, clipGlobalNorm),
     )
-    const updated = scope('optimizer', () => optimizer.update(gradients, state.optimizer, state.parameters, state.step))
+    const updated = scope('optimizer', () => optimizer.update(gradients, state.optimizer, trained, state.step))
     return {
-      state: { parameters: updated.parameters, optimizer: updated.state, model: rest.model, step: add(state.step, 1), key: state.key },
+      state: { parameters: join(updated.parameters), optimizer: updated.state, model: rest.model, step: add(state.step, 1), key: state.key },
       metrics: { ...loss, gradientNorm: norm, ...(rest.auxiliary ? { auxiliary: rest.auxiliary } : {}) },
       diagnostics: rest.diagnostics,
     }
   }
 
-/** Loss and gradient of slots. With `share` the loss is the part of the whole step's mean that these slots have. */
+/** Loss of slots, and its gradient by the parameters that are trained. With `share` the loss is the part of the whole step's mean that these slots have. */
 function differentiate<C extends ModelConfig>(
   model: LanguageModel<C>,
   config: C,
-  parameters: unknown,
-  { state, batch, dropoutKey, share }: { state: unknown; batch: Batch; dropoutKey: Tensor | undefined; share?: StepShare },
+  trained: unknown,
+  { join, state, batch, dropoutKey, share }: { join: (trained: unknown) => unknown; state: unknown; batch: Batch; dropoutKey: Tensor | undefined; share?: StepShare },
 ): StepPart {
   const run = valueAndGradWithAux((traced: unknown) => {
-    const output = model.apply(config, traced, state, batch, { dropoutKey })
+    const output = model.apply(config, join(traced), state, batch, { dropoutKey })
     const loss = scope('loss', () => crossEntropy(output.logits, batch.targets, batch.weights))
     const ofPredictions = share ? divide(loss.total, share.count) : loss.loss
     const { auxiliary } = output
     const objective = auxiliary ? add(ofPredictions, share ? divide(auxiliary.loss, share.groups) : auxiliary.loss) : ofPredictions
     return [objective, { loss, auxiliary: auxiliary?.loss, model: output.state, diagnostics: { ...output.diagnostics, ...auxiliary?.parts } }] as const
   })
-  const [[, aux], gradient] = run(parameters)
+  const [[, aux], gradient] = run(trained)
   return { gradient, ...aux }
 }
 

@@ -18,6 +18,7 @@ import type { HeldOutLoss, Totals } from './checkpoint-manifest.ts'
 import { DivergenceWatch } from './divergence.ts'
 import { DivergedError, TrainError } from './errors.ts'
 import { writeFailure } from './failure.ts'
+import { frozenParameters } from './freezing.ts'
 import { type Evaluation, Evaluator, turn } from './evaluator.ts'
 import { type TrainedModel, evaluationSlots, initProgram, stateSpec, trainProgram } from './programs.ts'
 import type { RunConfig } from './run-config.ts'
@@ -162,6 +163,13 @@ export class Trainer {
   /** Number of parameters. */
   get parameterCount(): number {
     return flatten(this.#state.parameters, isDeviceBuffer, 'the parameters').leaves.reduce((sum, { type }) => sum + type.shape.reduce((a, b) => a * b, 1), 0)
+  }
+
+  /** Number of those that are frozen. */
+  get frozenCount(): number {
+    const { leaves, structure } = flatten(this.#state.parameters, isDeviceBuffer, 'the parameters')
+    const frozen = frozenParameters(leafPaths(structure), this.#options.run)
+    return leaves.reduce((sum, { type }, i) => sum + (frozen[i] ? type.shape.reduce((a, b) => a * b, 1) : 0), 0)
   }
 
   /** The parameters on the device; they are gone with the next step. */
