@@ -43,6 +43,13 @@ export const commonKeys = {
   positionDistance: z.int().positive().default(128),
   /** First value of the learned scale of normalised attention. */
   attentionScale: z.number().positive().default(10),
+  /**
+   * Heads of the first layer whose T5 position bias begins with the token before, the one before that, and so on. With them a layer above can
+   * find where the present token stood before and see what followed, which small models take long to learn otherwise.
+   */
+  previousTokenHeads: z.int().nonnegative().default(0),
+  /** Output projections begin as the value projections transposed, so that attention begins by copying what it attends to. */
+  copyingStart: z.boolean().default(false),
   /** Compute each layer again for the gradient in place of keeping what is inside it: less memory for about a third more time. */
   rematerialize: z.boolean().default(false),
 } as const
@@ -98,16 +105,20 @@ interface CommonInput {
   readonly feedForwardSize?: number | undefined
   readonly positionBuckets: number
   readonly positionDistance: number
+  readonly previousTokenHeads: number
   readonly positions?: (typeof positionSchemes)[number]
 }
 
 /** Rules over several keys. */
 export function checkCommon(config: CommonInput, issue: (path: string, message: string) => void): void {
-  const { width, heads, headSize, positionBuckets, positionDistance, positions } = config
+  const { width, heads, headSize, positionBuckets, positionDistance, positions, previousTokenHeads } = config
   if (headSize === undefined && width % heads !== 0)
     issue('heads', `${heads} heads do not divide the width ${width}: choose a divisor, or give headSize`)
   if (positionDistance <= positionBuckets / 2)
     issue('positionDistance', `${positionDistance} must be more than half of positionBuckets ${positionBuckets}: the first half is exact`)
+  if (previousTokenHeads > Math.min(heads, positionBuckets / 2 - 1))
+    issue('previousTokenHeads', `${previousTokenHeads} is too many: there are ${heads} heads, and buckets of a single distance up to ${positionBuckets / 2 - 1}`)
+  if (previousTokenHeads > 0 && positions === 'relative') issue('previousTokenHeads', `${previousTokenHeads} needs positions "t5": relative positions have no bias to begin with`)
   if (positions === 'relative' && width % 2 !== 0) issue('width', `${width} is odd: relative positions need as many cosines as sines`)
 }
 

@@ -16,7 +16,7 @@ import { type ParameterDraw, constantParameter, parameterDraws } from '../nn/ini
 import { gateMemory } from '../nn/memory-gate.ts'
 import { type MemoryState, advanceMemory, emptyMemory, filledRows, writeMemory } from '../nn/memory.ts'
 import { type NormParameters, initialNorm, normalize } from '../nn/norm.ts'
-import { type PositionMap, positionBias, positionMap } from '../nn/position.ts'
+import { type PositionMap, positionBias, positionMap, towardsPreviousTokens } from '../nn/position.ts'
 import { type PositionRows, type QueryBiases, initialQueryBiases, positionRows, relativeQueries } from '../nn/relative-attention.ts'
 import { retrievedAttention } from '../nn/retrieved-attention.ts'
 import { ringOrder } from '../nn/ring.ts'
@@ -83,8 +83,8 @@ function initialLayer(config: DecoderConfig, draw: ParameterDraw, index: number)
   const { width, heads, norm, memory, compression } = config
   return {
     attentionNorm: initialNorm(norm, width),
-    attention: initialAttention(draw, config, config.attention === 'normalized' ? config.attentionScale : undefined),
-    ...initialPositions(config, draw),
+    attention: initialAttention(draw, config, { scale: config.attention === 'normalized' ? config.attentionScale : undefined, copying: config.copyingStart }),
+    ...initialPositions(config, draw, index),
     ...(memory?.memoryLayers.includes(index + 1) ? { memoryGate: constantParameter([heads], memory.gateBias) } : {}),
     feedForwardNorm: initialNorm(norm, width),
     feedForward: initialFeedForward(draw, width, config.feedForwardSize),
@@ -92,9 +92,12 @@ function initialLayer(config: DecoderConfig, draw: ParameterDraw, index: number)
   }
 }
 
-function initialPositions(config: DecoderConfig, draw: ParameterDraw): Pick<LayerParameters, 'positionBias' | 'positionKey' | 'queryBiases'> {
-  const { width, heads, headSize, positionBuckets, positions, tiedQueryBiases } = config
-  if (positions === 't5') return { positionBias: draw([positionBuckets, heads], width ** -0.5) }
+function initialPositions(config: DecoderConfig, draw: ParameterDraw, index: number): Pick<LayerParameters, 'positionBias' | 'positionKey' | 'queryBiases'> {
+  const { width, heads, headSize, positionBuckets, positions, tiedQueryBiases, previousTokenHeads } = config
+  if (positions === 't5') {
+    const positionBias = draw([positionBuckets, heads], width ** -0.5)
+    return { positionBias: index === 0 && previousTokenHeads > 0 ? towardsPreviousTokens(positionBias, previousTokenHeads) : positionBias }
+  }
   const positionKey = draw([width, heads * headSize], width ** -0.5)
   return tiedQueryBiases ? { positionKey } : { positionKey, queryBiases: initialQueryBiases(draw, config) }
 }

@@ -41,14 +41,23 @@ export interface AttentionSizes {
   readonly headSize: number
 }
 
-/** Parameters; `scale` is the first value of the learned scale, absent for `1/sqrt(d)`. */
-export function initialAttention(draw: ParameterDraw, { width, heads, headSize }: AttentionSizes, scale?: number): AttentionParameters {
+/** How attention's parameters begin. */
+export interface AttentionStart {
+  /** First value of the learned scale; absent for `1/sqrt(d)`. */
+  readonly scale?: number | undefined
+  /** The output projection begins as the value projection transposed, and not drawn by itself. */
+  readonly copying?: boolean
+}
+
+/** Attention's first parameters. */
+export function initialAttention(draw: ParameterDraw, { width, heads, headSize }: AttentionSizes, { scale, copying = false }: AttentionStart = {}): AttentionParameters {
   const inner = heads * headSize
+  const [query, key, value] = [draw([width, inner], width ** -0.5), draw([width, inner], width ** -0.5), draw([width, inner], width ** -0.5)]
   return {
-    query: draw([width, inner], width ** -0.5),
-    key: draw([width, inner], width ** -0.5),
-    value: draw([width, inner], width ** -0.5),
-    output: draw([inner, width], inner ** -0.5),
+    query,
+    key,
+    value,
+    output: copying ? transpose(value, [1, 0]) : draw([inner, width], inner ** -0.5),
     ...(scale === undefined ? {} : { scale: constantParameter([heads], scale) }),
   }
 }

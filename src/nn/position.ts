@@ -2,7 +2,7 @@ import type { DType } from '../ir/dtypes.ts'
 import type { Tensor } from '../ir/module.ts'
 import { tensorType } from '../ir/types.ts'
 import { wideType } from '../lib/wide.ts'
-import { add, subtract } from '../ops/arithmetic.ts'
+import { add, multiply, subtract } from '../ops/arithmetic.ts'
 import { and } from '../ops/bitwise.ts'
 import { broadcastInDim } from '../ops/broadcast.ts'
 import { compare } from '../ops/compare.ts'
@@ -39,6 +39,16 @@ export function bucketStarts({ buckets, maxDistance }: PositionBuckets): number[
   const starts = new Array<number>(buckets).fill(maxDistance)
   for (let r = maxDistance; r >= 0; r--) starts.fill(r, 0, bucketOf(r) + 1)
   return starts
+}
+
+/** How much a bias begins above the others that is to choose a place by itself: `exp(6)` is 400 times their weight. */
+const choosingBias = 6
+
+/** A table `f32[buckets,h]` whose first `count` heads begin at the token before, the one before that, and so on; the others stay as they are. */
+export function towardsPreviousTokens(table: Tensor, count: number): Tensor {
+  const [distance, head] = [iota(tensorType('i32', table.shape), 0), iota(tensorType('i32', table.shape), 1)]
+  const chosen = and(compare(distance, add(head, 1), 'EQ'), compare(head, count, 'LT'))
+  return add(table, multiply(convert(chosen, table.dtype), choosingBias))
 }
 
 /** Where queries and keys stand: key `j` is `queries + offset` before ... query `i` has distance `i + offset - j` to key `j`. */
