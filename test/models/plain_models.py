@@ -1,7 +1,7 @@
 """The models once more in plain JAX, in f64, from the equations of the papers, for test/models/jax-reference.test.ts.
 
 There is no step and no state here: the whole stream of a slot is read at once, and masks over all pairs of its tokens say what a token may
-look at in its own segment, in the cache, and in the memory. Reads cases as JSON (configuration, parameters, segments, and a weight for every
+look at in its own segment, in the cache, and in the memory. What an approximate search finds is given as data. Reads cases as JSON (configuration, parameters, segments, and a weight for every
 logit), and writes for each the logits of every segment and the gradient, by every parameter, of the weighted sum of all logits. Keys and values
 of earlier segments are constants for it, as the papers have it.
 
@@ -68,6 +68,7 @@ class Stream:
         self.own_segment = first[:, None] == first[None, :]
         self.local = same_document & (self.distance >= 0)[None] & (back <= config["cacheLength"])
         self.memory = same_document & (back >= 1) & (back <= config.get("memorySize", 0))
+        self.back = back
 
 
 def bucket(distance, buckets, reach):
@@ -106,19 +107,26 @@ def local_scores(config, p, layer, stream, queries, keys, scale):
     return heads * (content + jnp.einsum("bthd,tuhd->bhtu", queries + biases["position"], position_keys))
 
 
-def remembered(config, stream, queries, keys, values, scale):
-    """Attention to the nearest places of the memory: [b,t,h,d]. Everything in it is a constant, the search too."""
+def remembered(config, stream, queries, keys, values, scale, found):
+    """Attention to the nearest places of the memory, or to those that were found: [b,t,h,d]. Everything in it is a constant, the search too."""
     keys, values = constant(keys), constant(values)
     scores = scale[:, None, None] * jnp.einsum("bthd,buhd->bhtu", queries, keys)
     mask = jnp.broadcast_to(stream.memory[:, None], scores.shape)
-    order = jnp.argsort(-jnp.where(mask, constant(scores), -jnp.inf), -1)[..., : config["neighbours"]]
-    nearest = jnp.zeros(scores.shape, bool)
-    for i in range(order.shape[-1]):
-        nearest = nearest | (jnp.arange(scores.shape[-1]) == order[..., i : i + 1])
+    ranked = jnp.argsort(jnp.argsort(-jnp.where(mask, constant(scores), -jnp.inf), -1), -1)
+    nearest = ranked < config["neighbours"] if found is None else found
     return jnp.einsum("bhtu,buhd->bthd", softmax_where(nearest & mask, scores), values)
 
 
-def attention(config, p, layer, stream, x, remembers):
+def places_found(stream, ages):
+    """bool[b,h,t,u] from how many tokens before a segment each place found was written, [b,h,s,k] for each segment."""
+    ages = np.concatenate([np.array(each["data"]).reshape(each["shape"]) for each in ages], 2)
+    found = ((ages[..., None] == stream.back[:, None, :, None, :]) & (ages > 0)[..., None]).any(3)
+    assert not (found & ~stream.memory[:, None]).any(), "a place was found that the slot may not read"
+    assert found.sum() == (ages > 0).sum(), "a place was found twice"
+    return found
+
+
+def attention(config, p, layer, stream, x, remembers, found):
     a = layer["attention"]
     queries, keys, values = ((x @ a[name]).reshape(*x.shape[:2], config["heads"], config["headSize"]) for name in ("query", "key", "value"))
     scale = jnp.full(config["heads"], config["headSize"] ** -0.5)
@@ -129,7 +137,7 @@ def attention(config, p, layer, stream, x, remembers):
     out += jnp.einsum("bhtu,buhd->bthd", weights * ~stream.own_segment, constant(values))
     if remembers:
         gate = jax.nn.sigmoid(layer["memoryGate"])[:, None]
-        mixed = gate * remembered(config, stream, queries, keys, values, scale) + (1 - gate) * out
+        mixed = gate * remembered(config, stream, queries, keys, values, scale, found) + (1 - gate) * out
         out = jnp.where(stream.memory.any(-1)[:, :, None, None], mixed, out)
     return out.reshape(*x.shape[:2], -1) @ a["output"]
 
@@ -140,12 +148,13 @@ def residual(config, p, x, branch):
     return norm(p, x + branch(x))
 
 
-def logits_of(config, p, stream):
-    """[b,t,V]"""
+def logits_of(config, p, stream, found):
+    """[b,t,V]; `found` is what each memory layer's search found, where it is not the nearest."""
     x = p["embedding"][stream.tokens]
     for index, layer in enumerate(p["layers"]):
         remembers = config.get("memorySize", 0) > 0 and index + 1 in config["memoryLayers"]
-        x = residual(config, layer["attentionNorm"], x, lambda y: attention(config, p, layer, stream, y, remembers))
+        given = found[config["memoryLayers"].index(index + 1)] if remembers and found else None
+        x = residual(config, layer["attentionNorm"], x, lambda y: attention(config, p, layer, stream, y, remembers, given))
         x = residual(config, layer["feedForwardNorm"], x, lambda y: feed_forward(config, layer["feedForward"], y))
     if "finalNorm" in p:
         x = norm(p["finalNorm"], x)
@@ -168,8 +177,10 @@ def solve(case):
     config, stream = case["config"], Stream(case["config"], case["steps"])
     weights = jnp.concatenate([arrays(each) for each in case["weights"]], 1)
 
+    found = [places_found(stream, ages) for ages in case.get("found", [])]
+
     def loss(p):
-        logits = logits_of(config, p, stream)
+        logits = logits_of(config, p, stream, found)
         return (weights * logits).sum(), logits
 
     gradient, logits = jax.jit(jax.grad(loss, has_aux=True))(arrays(case["parameters"]))
