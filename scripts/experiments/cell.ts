@@ -21,6 +21,7 @@ export interface CellEvaluation {
   readonly name: string
   readonly split: 'validation' | 'test'
   readonly tokens: number
+  readonly maxDocumentTokens: number
   readonly set?: Readonly<Record<string, unknown>>
 }
 

@@ -8,13 +8,13 @@ import type { Cell } from './cell.ts'
 const [compressionRate, compressedLength] = [4, 128]
 
 const kinds = [
-  ['max', 'none'], ['mean', 'none'], ['most-used', 'none'], ['convolution', 'auto-encoding'], ['convolution', 'attention-reconstruction'],
+  ['max-pooling', 'none'], ['mean-pooling', 'none'], ['most-used', 'none'], ['convolution', 'auto-encoding'], ['convolution', 'attention-reconstruction'],
   ['dilated-convolution', 'attention-reconstruction'],
 ] as const
 
-const compressive = (plan: Plan, seed: number, [compression, compressionLoss]: (typeof kinds)[number]): Cell => ({
+const compressive = (plan: Plan, seed: number, [compression, auxiliaryLoss]: (typeof kinds)[number]): Cell => ({
   model: 'compressive-transformer',
-  set: { ...size, compressionRate, compressedLength, compression, compressionLoss },
+  set: { ...size, compressionRate, compressedLength, compression, auxiliaryLoss },
   run: runConfig(plan, seed),
   evaluations: [testEvaluation(plan)],
 })

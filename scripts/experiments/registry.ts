@@ -5,6 +5,10 @@ import type { Experiment } from './experiment.ts'
 /** The experiments, each a module of this folder by its name. */
 const experiments: Readonly<Record<string, () => Promise<{ experiment: Experiment }>>> = {
   'memory-size': () => import('./memory-size.ts'),
+  'model-size': () => import('./model-size.ts'),
+  'memory-resize': () => import('./memory-resize.ts'),
+  'fine-tuning': () => import('./fine-tuning.ts'),
+  compression: () => import('./compression.ts'),
 }
 
 export const experimentNames = Object.keys(experiments)

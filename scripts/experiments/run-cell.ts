@@ -47,8 +47,8 @@ export async function runCell(folder: string, cell: Cell, say: (line: string) =>
   const run = path.join(folder, name)
   await train(folder, name, cell, say)
   const evaluations: Record<string, CellResult['evaluations'][string]> = {}
-  for (const { name: evaluation, split, tokens, set = {} } of cell.evaluations) {
-    const { stdout } = await engram(['eval', run, '--split', split, '--tokens', String(tokens), '--json', ...setFlags(set)])
+  for (const { name: evaluation, split, tokens, maxDocumentTokens, set = {} } of cell.evaluations) {
+    const { stdout } = await engram(['eval', run, '--split', split, '--tokens', String(tokens), '--max-document-tokens', String(maxDocumentTokens), '--json', ...setFlags(set)])
     evaluations[evaluation] = evaluationSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1)!))
     say(`${name}: ${evaluation} ${evaluations[evaluation].bitsPerByte.toFixed(4)} bits/byte`)
   }

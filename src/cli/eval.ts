@@ -5,6 +5,7 @@ interface EvalOptions {
   readonly corpus?: string
   readonly split: 'train' | 'validation' | 'test'
   readonly tokens?: number
+  readonly maxDocumentTokens?: number
   readonly batch?: number
   readonly checkpoint: 'newest' | 'best' | number
   readonly set: Record<string, unknown>
@@ -20,6 +21,7 @@ export const command = (): Command =>
     .option('--corpus <path>', 'another corpus than the run\'s; the same share of it is read')
     .addOption(new Option('--split <name>', 'which documents').choices(['train', 'validation', 'test']).default('test'))
     .option('--tokens <count>', 'stop after so many tokens (default: all)', positiveInteger)
+    .option('--max-document-tokens <count>', 'read longer documents as several (default: as in training)', positiveInteger)
     .option('--batch <slots>', 'documents that are read side by side (default: as in training)', positiveInteger)
     .addOption(checkpointOption())
     .addOption(readWithOption())

@@ -13,6 +13,8 @@ export interface CheckpointEvaluation extends CheckpointSelection {
   readonly corpus?: string
   readonly split: SplitName
   readonly tokens?: number
+  /** Longer documents are read as several; by default as in training. */
+  readonly maxDocumentTokens?: number
   readonly batch?: number
   readonly backend: BackendName
 }
@@ -28,7 +30,7 @@ export async function evaluateCheckpoint(path: string, options: CheckpointEvalua
   try {
     const parameters = session.put(arrays)
     const evaluator = await Evaluator.create(session, trained, options.batch ?? evaluationSlots(run), spec)
-    const evaluation = await evaluator.evaluate(parameters, documents, { tokenizer, tokens: options.tokens, maxDocumentTokens: run.data.maxDocumentTokens })
+    const evaluation = await evaluator.evaluate(parameters, documents, { tokenizer, tokens: options.tokens, maxDocumentTokens: options.maxDocumentTokens ?? run.data.maxDocumentTokens })
     for (const buffer of flatten(parameters, isDeviceBuffer, 'the parameters').leaves) buffer.release()
     return { checkpoint, step: manifest.step, evaluation }
   } finally {
