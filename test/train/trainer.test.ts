@@ -55,15 +55,17 @@ describe('a run', () => {
     expect(bytesOf(first.state)).not.toEqual(bytesOf(straight.state))
   })
 
-  it('lowers the loss, reports in every unit and keeps the newest checkpoints', async () => {
+  it('lowers the loss, reports in every unit and keeps the newest checkpoints and the best', async () => {
     const trainer = await Trainer.create(session, options({ run: tinyRun({ steps: 60, logEvery: 10, evaluation: { every: 30, tokens: 60 }, checkpoints: { every: 20, keep: 2 } }) }))
     const reports: StepReport[] = []
     const evaluations: number[] = []
     const saved: number[] = []
-    await trainer.run({ checkpoints: folder }, {
+    const best: { step: number; bitsPerByte: number; perplexity: number }[] = []
+    const result = await trainer.run({ checkpoints: folder }, {
       report: (report) => { reports.push(report) },
       evaluated: ({ step, bitsPerByte }) => { evaluations.push(step, Math.round(bitsPerByte)) },
       saved: (_path, step) => { saved.push(step) },
+      best: (_path, step, { bitsPerByte, perplexity }) => { best.push({ step, bitsPerByte, perplexity }) },
     })
     await trainer.release()
     expect(reports.map(({ step }) => step)).toEqual([1, 10, 20, 30, 40, 50, 60])
@@ -75,10 +77,15 @@ describe('a run', () => {
     expect(last.secondsLeft).toBe(0)
     expect(last.diagnostics.memoryGate).toHaveLength(2)
     expect(evaluations.filter((_, i) => i % 2 === 0)).toEqual([30, 60])
-    expect(saved).toEqual([20, 40, 60])
+    // The evaluation after step 30 was the best so far; the last one came after the last checkpoint was saved.
+    expect(saved).toEqual([20, 30, 40, 60])
+    expect(best.map(({ step }) => step)).toEqual([30, 60])
+    expect(best[1].bitsPerByte).toBeLessThan(best[0].bitsPerByte)
+    expect(result.best).toMatchObject({ step: 60, path: join(folder, 'step-00000060'), bitsPerByte: best[1].bitsPerByte })
     expect((await listCheckpoints(folder)).map((path) => path.slice(-8))).toEqual(['00000040', '00000060'])
     expect((await readdir(folder)).sort()).toEqual(['step-00000040', 'step-00000060'])
     const manifest = await readManifest(await findCheckpoint(folder))
+    expect(manifest.heldOut).toMatchObject({ bitsPerByte: best[1].bitsPerByte, perplexity: best[1].perplexity, split: 'validation' })
     expect(manifest).toMatchObject({ step: 60, seeds: { seed: 0, dataSeed: 0 }, tokenizer: { kind: 'bytes' }, model: { model: 'memorizing-transformer' } })
   })
 
