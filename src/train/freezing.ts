@@ -40,7 +40,8 @@ function checkedMatcher(pattern: string, paths: readonly string[]): (path: strin
   const matches = matcher(pattern)
   if (paths.some(matches)) return matches
   const branches = [...new Set(paths.flatMap((path) => dotted(path).split('.').map((_, i, parts) => parts.slice(0, i + 1).join('.'))))]
-  const near = nearest(dotted(pattern).replace(/\.?\*$/, ''), branches)
+  const asked = dotted(pattern).replace(/\.?\*$/, '')
+  const near = branches.some((branch) => branch.endsWith(`.${asked}`)) ? `*.${asked}` : nearest(asked, branches)
   const first = branches.filter((branch) => branch.split('.').length <= (branch.startsWith('layers.') ? 2 : 1))
   throw new TrainError(`no parameter matches ${pattern}${near === undefined ? '' : `, did you mean ${near}?`}`, 'RUN_CONFIGURATION', {
     hint: `there are ${first.slice(0, 12).join(', ')}${first.length > 12 ? ' and more' : ''}; * stands for anything`,
