@@ -42,9 +42,9 @@ async function trained(changes: Partial<TrainerOptions> = {}, checkpoints?: stri
 }
 
 describe('a run', () => {
-  it('goes on from a checkpoint bit for bit', async () => {
+  it('goes on from a checkpoint bit for bit', { timeout: 300_000 }, async () => {
     const straight = await trained()
-    const first = await trained({ run: tinyRun({ steps: 3 }) }, folder)
+    const first = await trained({ run: tinyRun({ steps: 3 }), heldOut: [] }, folder)
     expect(first.result.checkpoint).toBe(join(folder, 'step-00000003'))
     const second = await trained({ resume: first.result.checkpoint! }, folder)
     expect(second.result).toMatchObject({ step: 6, reason: 'done' })
