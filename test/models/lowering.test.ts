@@ -14,11 +14,10 @@ import { flatten, unflatten } from '../../src/trace/tree.ts'
 const run = checkRunConfig({ batchSize: 2 })
 const tiny = (model: string, changes = {}) => preset(model, 'tiny', { segmentLength: 8, width: 16, headSize: 8, feedForwardSize: 32, ...changes })
 /** XLA takes seconds for each layer of a train step; e2e tests compare two. */
-const oneLayer = (model: string) => tiny(model, { layers: 1, ...(model === 'memorizing-transformer' ? { memoryLayers: [1] } : {}) })
+const oneLayer = (model: string, changes = {}) => tiny(model, { layers: 1, ...changes, ...(model === 'memorizing-transformer' ? { memoryLayers: [1] } : {}) })
 
 /** A state as `init` draws it, and a batch of small tokens. */
-function inputsOf(model: string, entry: 'train' | 'evaluate'): unknown[] {
-  const configured = oneLayer(model)
+function inputsOf(entry: 'train' | 'evaluate', configured: ReturnType<typeof preset>): unknown[] {
   const program = entryProgram(entry, configured, run)
   const state = interpretProgram(initProgram(configured, run), seedKey(3)) as any
   const given = entry === 'train' ? [state] : [state.parameters, state.model]
@@ -27,9 +26,14 @@ function inputsOf(model: string, entry: 'train' | 'evaluate'): unknown[] {
   return [...given, unflatten(structure, randomArrays(leaves, 5).map((array) => (array.dtype === 'f32' ? HostArray.of('f32', array.shape, new Array(array.size).fill(1)) : array)))]
 }
 
+test('relative positions give the same on the interpreter and on XLA, there and back', async () => {
+  const configured = oneLayer('transformer-xl', { positions: 'relative' })
+  await expect(entryProgram('train', configured, run)).toAgree({ inputs: inputsOf('train', configured) })
+})
+
 describe.each(modelNames)('%s', (model) => {
   test.each(['train', 'evaluate'] as const)('%s gives the same on the interpreter and on XLA', async (entry) => {
-    await expect(entryProgram(entry, oneLayer(model), run)).toAgree({ inputs: inputsOf(model, entry) })
+    await expect(entryProgram(entry, oneLayer(model), run)).toAgree({ inputs: inputsOf(entry, oneLayer(model)) })
   })
 
   test('attends, adds, and feeds forward, layer after layer', () => {
