@@ -6,7 +6,7 @@ import * as knnRecall from './knn-recall.bench.ts'
 import * as knnTpu from './knn-tpu.bench.ts'
 import * as stepTpu from './step-tpu.bench.ts'
 
-export const description = 'knn-tpu, attention-tpu, step-tpu, knn-cpu and knn-recall in turn, as one table with limits; half an hour (--parts NAME,NAME for some)'
+export const description = 'knn-tpu, attention-tpu, step-tpu, knn-cpu and knn-recall in turn, as one table with limits; half an hour or more (--parts NAME,NAME for some)'
 
 /** The benchmarks of the search, those that take longest last but for the recall, which needs no TPU compiler. */
 const parts: Readonly<Record<string, BenchModule>> = { 'knn-cpu': knnCpu, 'knn-tpu': knnTpu, 'attention-tpu': attentionTpu, 'knn-recall': knnRecall, 'step-tpu': stepTpu }
