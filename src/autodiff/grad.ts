@@ -109,8 +109,8 @@ export function valueAndGradWithAux<Args extends readonly unknown[], Aux, const 
   options?: O,
   name: string = fn.name,
 ): (...args: Args) => [[Tensor, Aux], GradientOf<Args, O>] {
-  return (...args) => {
-    const location = captureLocation(valueAndGradWithAux)
+  return function call(...args) {
+    const location = captureLocation(call)
     const wrt = options?.wrt ?? 0
     const positions = typeof wrt === 'number' ? [wrt] : wrt
     for (const position of positions)
