@@ -54,7 +54,7 @@ describe('grad', () => {
   })
   it('of a vector is refused, with its type and the user\'s line', () => {
     expect(() => lower((t: Tensor) => grad((u: Tensor) => u)(t), tensorType('f32', [2]))).toThrow(
-      /^the value to differentiate must be a float scalar, the function gave f32\[2\]\n {2}at .*grad\.test\.ts:\d+:\d+\)/,
+      /^the value to differentiate must be a float scalar, the function gave f32\[2\]\n {2}at .*grad\.test\.ts:\d+:\d+/,
     )
     expect(traceError((t) => valueAndGrad((u: Tensor) => convert(total(u), 'i32'))(t), tensorType('f32', [2]))).toContain('gave i32[]')
   })
