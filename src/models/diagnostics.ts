@@ -10,7 +10,7 @@ import { add, multiply } from '../ops/arithmetic.ts'
 import { logistic } from '../ops/elementwise-unary.ts'
 import { reduceMax } from '../ops/reduce.ts'
 import type { MemoryConfig } from './decoder-config.ts'
-import type { LayerParameters } from './decoder.ts'
+import type { LayerParameters } from './decoder-layer.ts'
 import type { AuxiliaryOutput, RetrievedPlaces } from './model.ts'
 
 /**
