@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { backendOption, checkpointOption, jsonOption, positiveInteger, readWithOption } from './options.ts'
+import { backendOption, changesText, checkpointOption, jsonOption, positiveInteger, readWithOption } from './options.ts'
 
 interface EvalOptions {
   readonly corpus?: string
@@ -34,6 +34,3 @@ export const command = (): Command =>
       const { checkpoint, evaluation, step } = await evaluateCheckpoint(path, options)
       process.stdout.write(options.json ? `${JSON.stringify({ checkpoint, split: options.split, set: options.set, step, ...evaluation })}\n` : `${checkpoint}, ${options.split} documents${changesText(options.set)}\n${evaluationLine({ ...evaluation, step })}\n`)
     })
-
-const changesText = (set: Readonly<Record<string, unknown>>): string =>
-  Object.entries(set).map(([key, value]) => `, ${key} ${JSON.stringify(value)}`).join('')

@@ -15,6 +15,7 @@ import { flatten } from '../trace/tree.ts'
 import { type CheckpointModel, readCheckpointModel } from './checkpoint-model.ts'
 import { type FoundDocument, findDocument } from './document-to-inspect.ts'
 import { stoppable } from './interruption.ts'
+import { changesText } from './options.ts'
 import { ProgressLine } from './progress-line.ts'
 import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 import { packageVersion } from './version.ts'
@@ -25,6 +26,7 @@ export interface InspectFlags {
   readonly tokens?: number
   readonly neighbours?: number
   readonly definition?: readonly string[]
+  readonly set: Readonly<Record<string, unknown>>
   readonly backend: BackendName
 }
 
@@ -44,7 +46,7 @@ interface Reading {
 export const inspect = (path: string, name: string, flags: InspectFlags): Promise<void> =>
   stoppable(async (signal) => {
     const own = flags.definition?.map(ruleFromPattern)
-    const model = await readCheckpointModel(path)
+    const model = await readCheckpointModel(path, { set: flags.set })
     const found = await findDocument(name, model.run.data, model.tokenizer)
     const ids = Array.from({ length: Math.min(found.ids.length, flags.tokens ?? Infinity) }, (_, i) => found.ids[i])
     checkTokens(found.name, ids, model)
@@ -54,10 +56,10 @@ export const inspect = (path: string, name: string, flags: InspectFlags): Promis
     try {
       const reading = await read(session, model, text, rules, flags, signal)
       if (signal.aborted) throw new Error('interrupted')
-      const inspection = inspectionOf(model, found, reading, session)
+      const inspection = inspectionOf(model, found, reading, session, flags.set)
       const out = flags.out ?? `${basename(found.name).replace(/[^\w.-]+/g, '-')}.inspect.html`
       await writeText(out, renderInspection(inspection))
-      const figures = figuresOf(model, found, reading)
+      const figures = figuresOf(model, found, reading, flags.set)
       if (flags.json !== undefined && flags.json !== '-') await writeText(flags.json, `${JSON.stringify(figures, null, 2)}\n`)
       process.stdout.write(flags.json === '-' ? `${JSON.stringify(figures)}\n` : `${summary(figures)}\npage: ${out}\n`)
     } finally {
@@ -105,29 +107,33 @@ function referencesOf(text: string, rules: readonly DefinitionRule[]): Reference
   }
 }
 
-function inspectionOf({ trained, tokenizer, manifest, run, checkpoint }: CheckpointModel, found: FoundDocument, { inspector: { memory, gates }, document, references }: Reading, session: Session): Inspection {
+function inspectionOf({ trained, tokenizer, manifest, run, checkpoint }: CheckpointModel, found: FoundDocument, { inspector: { memory, gates }, document, references }: Reading, session: Session, set: InspectFlags['set']): Inspection {
   const { segmentLength, neighbours = 0, layers, width } = trained.config as { segmentLength: number; neighbours?: number; layers: number; width: number }
   const of = found.split === undefined ? '' : `, a ${found.split} document`
   return {
     title: found.name,
-    subtitle: `${trained.model.name} of ${layers} layers and width ${width} after ${manifest.step} steps on ${basename(run.data.corpus)}${of}`,
+    subtitle: `${trained.model.name} of ${layers} layers and width ${width} after ${manifest.step} steps on ${basename(run.data.corpus)}${of}${Object.keys(set).length > 0 ? `, read with${changesText(set).slice(1)}` : ''}`,
     document,
     tokenBytes: tokenizer.tokenBytes,
     ended: document.text.ids[document.text.ids.length - 1] === tokenizer.endOfDocument,
     segment: segmentLength,
     ...(memory ? { memory: { ...memory, neighbours, gates } } : {}),
     ...(references ? { references } : {}),
-    generated: { date: new Date().toISOString(), versions: { engram: packageVersion, ...session.backend.versions }, command: `engram inspect ${checkpoint} ${found.name}`, seeds: [run.seed] },
+    generated: { date: new Date().toISOString(), versions: { engram: packageVersion, ...session.backend.versions }, command: `engram inspect ${checkpoint} ${found.name}${setFlags(set)}`, seeds: [run.seed] },
   }
 }
 
+const setFlags = (set: InspectFlags['set']): string =>
+  Object.keys(set).length > 0 ? ` --set ${Object.entries(set).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ')}` : ''
+
 type Figures = ReturnType<typeof figuresOf>
 
-function figuresOf({ manifest, trained, tokenizer, checkpoint }: CheckpointModel, found: FoundDocument, { inspector: { memory, gates }, document, references }: Reading) {
+function figuresOf({ manifest, trained, tokenizer, checkpoint }: CheckpointModel, found: FoundDocument, { inspector: { memory, gates }, document, references }: Reading, set: InspectFlags['set']) {
   const token = (i: number) => ({ token: i, text: document.text.text.slice(document.text.starts[i], document.text.starts[i + 1]), loss: document.loss[i], lossWithout: document.lossWithout![i] })
   return {
     checkpoint,
     step: manifest.step,
+    set,
     model: trained.model.name,
     document: found.name,
     ...(found.split ? { split: found.split } : {}),

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { InspectFlags } from './inspect-document.ts'
-import { backendOption, positiveInteger } from './options.ts'
+import { backendOption, positiveInteger, readWithOption } from './options.ts'
 
 export const command = (): Command =>
   new Command('inspect')
@@ -17,10 +17,11 @@ export const command = (): Command =>
     .option('--tokens <count>', 'read so many tokens from the start alone', positiveInteger)
     .option('--neighbours <count>', 'places that the page keeps of each token and head (default: up to 8, as long as they take at most 24 MB)', positiveInteger)
     .option('--definition <regex>', 'definitions are what this finds, the name being its group (?<name>...) or its first one; may be given several times', (regex: string, given: readonly string[] = []) => [...given, regex])
+    .addOption(readWithOption())
     .addOption(backendOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  engram inspect runs/small Library/analysis.ml\n  engram inspect runs/small notes.txt --out notes.html --json notes.json\n  engram inspect runs/small macros.el --definition "^\\(defmacro ([a-z-]+)"',
+      '\nExamples:\n  engram inspect runs/small Library/analysis.ml\n  engram inspect runs/small notes.txt --out notes.html --json notes.json\n  engram inspect runs/small Library/analysis.ml --set memorySize=32768\n  engram inspect runs/small macros.el --definition "^\\(defmacro ([a-z-]+)"',
     )
     .action(async (path: string, document: string, options: InspectFlags) => {
       const { inspect } = await import('./inspect-document.ts')

@@ -21,6 +21,10 @@ export const setOption = (): Option =>
 export const readWithOption = (): Option =>
   new Option('--set <key=value...>', 'read with another configuration of the model, as far as the parameters stay as they are, e.g. --set memorySize=8192').argParser(keyValue).default({}, 'as in training')
 
+/** Such changes in words, to follow what they change: `, memorySize 8192`. */
+export const changesText = (set: Readonly<Record<string, unknown>>): string =>
+  Object.entries(set).map(([key, value]) => `, ${key} ${JSON.stringify(value)}`).join('')
+
 export function positiveInteger(text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number of at least 1.')

@@ -38,6 +38,23 @@ describe('engram inspect', () => {
     expect(figures.with.bytes).toBe(223)
   })
 
+  it('reads with another size of the memory, and says so', async () => {
+    const result = await inspect('runs/with', 'proofs7.ml', '--set', 'memorySize=16', 'neighbours=2', '--out', 'set.html', '--json', 'set.json')
+    expect(result).toMatchObject({ status: 0, stderr: '' })
+    const figures = async (name: string) => JSON.parse(await readFile(join(cwd, name), 'utf8')) as Record<string, any>
+    expect(await inspect('runs/with', 'proofs7.ml', '--json', 'unset.json')).toMatchObject({ status: 0 })
+    const [set, unset] = [await figures('set.json'), await figures('unset.json')]
+    expect([set.set, unset.set]).toEqual([{ memorySize: 16, neighbours: 2 }, {}])
+    expect([set.memory.size, unset.memory.size]).toEqual([16, 64])
+    // The model without memory is the same, what the memory does is not.
+    expect(set.without.bitsPerByte).toBe(unset.without.bitsPerByte)
+    expect(set.with.bitsPerByte).not.toBe(unset.with.bitsPerByte)
+    const html = await readFile(join(cwd, 'set.html'), 'utf8')
+    expect(html).toMatch(/, a (train|validation|test) document, read with memorySize 16, neighbours 2/)
+    expect(html).toContain('--set memorySize=16 neighbours=2')
+    expect((await inspect('runs/with', 'proofs7.ml', '--set', 'width=32')).stderr).toContain('changing width needs other parameters than the checkpoint')
+  })
+
   it('reads a file, a part of it, with definitions of the user', async () => {
     await writeFile(join(cwd, 'notes.txt'), 'macro alpha-one {}\nand alpha-one again, as long as it takes to see alpha-one\n')
     const result = await inspect('runs/with', 'notes.txt', '--definition', '^macro ([\\w-]+)', '--definition', '^never', '--out', 'out/page.html', '--json', '-', '--tokens', '60')
