@@ -1,5 +1,6 @@
+import { basename } from 'node:path'
 import { Command, Option } from 'commander'
-import type { CorpusStatistics } from '../data/corpus.ts'
+import type { CorpusStatistics, ShardStatistics } from '../data/statistics.ts'
 import { jsonOption, positiveInteger } from './options.ts'
 
 export const command = (): Command =>
@@ -67,8 +68,13 @@ export const corpusReader = (name: string): Command =>
     .option('--max-document-bytes <count>', 'divide longer documents', positiveInteger)
     .addOption(jsonOption())
 
-/** The corpus that such a command was given. */
+/** The text that such a command was given. Throws `DataError`, `CORPUS_BINARY` for token shards. */
 export async function openReadCorpus(corpus: string, options: ReadingOptions) {
+  const { hasShards } = await import('../data/shards.ts')
+  if (hasShards(corpus)) {
+    const { DataError } = await import('../data/errors.ts')
+    throw new DataError(`${corpus} holds token shards, not text; name the corpus that they were made from`, 'CORPUS_BINARY', { path: corpus })
+  }
   const { openCorpus } = await import('../train/corpus.ts')
   const { packageRoot } = await import('../runner/python.ts')
   return openCorpus({ ...options, corpus }, packageRoot)
@@ -77,13 +83,31 @@ export async function openReadCorpus(corpus: string, options: ReadingOptions) {
 const statsCommand = (): Command =>
   corpusReader('stats')
     .summary('documents, bytes and a histogram of lengths')
-    .description('Reads a corpus as a training run would, and tells how many documents it has and how long they are.')
+    .description('Reads a corpus as a training run would, and tells how many documents it has and how long they are; of token shards, in tokens.')
+    .addHelpText('after', '\nExamples:\n  engram corpus stats hol-light\n  engram corpus stats shards/hol-light')
     .action(async (corpus: string, options: ReadingOptions) => {
-      const { corpusStatistics } = await import('../data/corpus.ts')
+      const { corpusStatistics } = await import('../data/statistics.ts')
+      const { hasShards } = await import('../data/shards.ts')
+      if (hasShards(corpus)) return printShardStatistics(corpus, options)
       const opened = await openReadCorpus(corpus, options)
       const statistics = corpusStatistics(opened.documents)
       process.stdout.write(options.json ? `${JSON.stringify({ corpus: opened.name, ...statistics, skipped: opened.skipped })}\n` : statisticsText(opened.name, statistics, opened.skipped))
     })
+
+/** Statistics of a folder of token shards. Throws `DataError`; `DATA_OPTIONS` for options that change how text is read. */
+async function printShardStatistics(folder: string, { extensions, documents, maxDocumentBytes, json }: ReadingOptions): Promise<void> {
+  const { DataError } = await import('../data/errors.ts')
+  const { TokenShards } = await import('../data/shards.ts')
+  const { shardStatistics } = await import('../data/statistics.ts')
+  const { describeTokenizer } = await import('../data/tokenizer-identity.ts')
+  const given = [extensions && '--extensions', documents === 'folders' && '--documents', maxDocumentBytes && '--max-document-bytes'].filter(Boolean)
+  if (given.length > 0) throw new DataError(`${folder} holds token shards, whose documents stay as they were written: ${given.join(', ')} cannot change them`, 'DATA_OPTIONS', { path: folder })
+  const shards = TokenShards.open(folder)
+  shards.close()
+  const statistics = shardStatistics(shards.documents)
+  const tokenizer = shards.tokenizer.describe()
+  process.stdout.write(json ? `${JSON.stringify({ corpus: basename(folder), ...statistics, tokenizer: { kind: tokenizer.kind, vocabularySize: tokenizer.vocabularySize } })}\n` : shardStatisticsText(basename(folder), statistics, describeTokenizer(tokenizer)))
+}
 
 interface TokenizeOptions extends ReadingOptions {
   readonly tokenizer: string
@@ -114,21 +138,39 @@ const tokenizeCommand = (): Command =>
     })
 
 function statisticsText(name: string, statistics: CorpusStatistics, skipped: Readonly<Record<string, number>>): string {
-  const { documents, bytes, shortest, median, longest, histogram } = statistics
-  const most = Math.max(...histogram.map((bin) => bin.bytes), 1)
-  const rows = histogram.map(({ from, to, documents: count, bytes: size }) => {
-    const range = `${sizeText(from)} to ${sizeText(to)}`
-    return `  ${range.padStart(18)}  ${String(count).padStart(6)} documents  ${sizeText(size).padStart(8)}  ${'#'.repeat(Math.round((40 * size) / most))}`
-  })
+  const { documents, bytes } = statistics
   const left = Object.entries(skipped).filter(([, count]) => count > 0).map(([reason, count]) => `${count} ${reason}`)
   return [
-    `${name}: ${documents.toLocaleString('en')} documents, ${bytes.toLocaleString('en')} bytes`,
-    `shortest ${sizeText(shortest)}, median ${sizeText(median)}, longest ${sizeText(longest)}`,
-    ...rows,
+    `${name}: ${count(documents)} documents, ${count(bytes)} bytes`,
+    ...lengthLines(statistics, (bin) => bin.bytes, sizeText),
     ...(left.length ? [`left out: ${left.join(', ')}`] : []),
     '',
   ].join('\n')
 }
+
+const shardStatisticsText = (name: string, statistics: ShardStatistics, tokenizer: string): string =>
+  [
+    `${name}: ${count(statistics.documents)} documents, ${count(statistics.tokens)} tokens of ${count(statistics.bytes)} bytes (${tokenizer})`,
+    ...lengthLines(statistics, (bin) => bin.tokens, count, ' tokens'),
+    '',
+  ].join('\n')
+
+/** The lengths of documents in lines: the extremes, and a bar for each bin. */
+function lengthLines<Bin extends { readonly from: number; readonly to: number; readonly documents: number }>(
+  { shortest, median, longest, histogram }: { readonly shortest: number; readonly median: number; readonly longest: number; readonly histogram: readonly Bin[] },
+  sizeOf: (bin: Bin) => number,
+  text: (size: number) => string,
+  unit = '',
+): string[] {
+  const most = Math.max(...histogram.map(sizeOf), 1)
+  const rows = histogram.map((bin) => {
+    const range = `${text(bin.from)} to ${text(bin.to)}`
+    return `  ${range.padStart(18)}  ${String(bin.documents).padStart(6)} documents  ${text(sizeOf(bin)).padStart(8)}  ${'#'.repeat(Math.round((40 * sizeOf(bin)) / most))}`
+  })
+  return [`shortest ${text(shortest)}, median ${text(median)}, longest ${text(longest)}${unit}`, ...rows]
+}
+
+const count = (value: number): string => value.toLocaleString('en')
 
 function sizeText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`

@@ -50,6 +50,21 @@ describe('corpora and tokenizers at the command line', () => {
     expect(JSON.parse(tokenized.stdout)).toMatchObject({ documents: 20, bytes: 11210, shards: 1 })
     expect((await readdir(join(cwd, 'shards'))).sort()).toEqual(['manifest.json', 'tokens-00000.bin'])
 
+    expect((await run('corpus', 'stats', 'shards')).stdout.replace(/[0-9a-f]{12}/, 'IDENTITY')).toMatchInlineSnapshot(`
+      "shards: 20 documents, 4,259 tokens of 11,210 bytes (huggingface, 288 ids, IDENTITY)
+      shortest 42, median 222, longest 384 tokens
+                  32 to 64       2 documents       101  ##
+                 64 to 128       3 documents       288  ####
+                128 to 256       7 documents     1,302  ####################
+                256 to 512       8 documents     2,568  ########################################
+      "
+    `)
+    const counted = JSON.parse((await run('corpus', 'stats', 'shards', '--json')).stdout) as { tokens: number; histogram: { tokens: number }[] }
+    expect(counted).toMatchObject({ corpus: 'shards', documents: 20, bytes: 11210, tokens: (JSON.parse(tokenized.stdout) as { tokens: number }).tokens, tokenizer: { vocabularySize: 288 } })
+    expect(counted.histogram.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(counted.tokens)
+    expect(await run('corpus', 'stats', 'shards', '--extensions', 'ml')).toMatchObject({ status: 2, stderr: expect.stringContaining('shards holds token shards, whose documents stay as they were written: --extensions cannot change them') })
+    expect(await run('corpus', 'tokenize', 'shards', '-o', 'again')).toMatchObject({ status: 2, stderr: expect.stringContaining('shards holds token shards, not text; name the corpus that they were made from') })
+
     const sizes = ['--steps', '4', '--batch', '2', '--eval-tokens', '32', '--json', '--backend', 'interpreter', '--set', 'segmentLength=8', 'width=16', 'memorySize=32']
     const fromShards = await run('train', 'tiny', '--corpus', 'shards', '--name', 'shards', ...sizes)
     expect(fromShards.status, fromShards.stderr).toBe(0)

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Corpus, corpusStatistics, readCorpus } from '../../src/data/corpus.ts'
+import { type Corpus, readCorpus } from '../../src/data/corpus.ts'
+import { corpusStatistics, shardStatistics } from '../../src/data/statistics.ts'
 import { DataError } from '../../src/data/errors.ts'
 import { temporaryFolder, thrownBy } from './temporary-folder.ts'
 
@@ -138,4 +139,7 @@ test('statistics count documents, bytes and lengths', () => {
     ],
   })
   expect(corpusStatistics([]).documents).toBe(0)
+  expect(shardStatistics([{ tokenCount: 3, sizeBytes: 10 }, { tokenCount: 0, sizeBytes: 1 }])).toEqual({
+    documents: 2, tokens: 3, bytes: 11, shortest: 0, median: 3, longest: 3, histogram: [{ from: 0, to: 2, documents: 1, tokens: 0 }, { from: 2, to: 4, documents: 1, tokens: 3 }],
+  })
 })
