@@ -37,9 +37,9 @@ function runReport({ lines, best, named, run, corpus, versions }: ReportedRun): 
   const gates = reports.filter((line) => Array.isArray((line.diagnostics as Record<string, unknown> | undefined)?.memoryGate))
   return {
     title: `${named.reference} on ${corpus}`,
-    subtitle: last
-      ? `${formatNumber(number(last.bitsPerByte))} bits per byte on held-out documents after ${last.step} steps.`
-      : `${reports.at(-1)?.step ?? 0} steps, not evaluated yet.`,
+    subtitle: `${
+      last ? `${formatNumber(number(last.bitsPerByte))} bits per byte on held-out documents after ${last.step} steps.` : `${reports.at(-1)?.step ?? 0} steps, not evaluated yet.`
+    }${startSentence(run)}`,
     sections: [
       {
         title: 'Result',
@@ -80,11 +80,14 @@ function runReport({ lines, best, named, run, corpus, versions }: ReportedRun): 
     generated: {
       date: new Date().toISOString(),
       versions,
-      command: `engram train ${named.reference}`,
+      command: `engram train ${named.reference}${run.from ? ` --from ${run.from.checkpoint}${run.from.optimizer === 'kept' ? ' --keep-optimizer' : ''}` : ''}`,
       seeds: [run.seed, run.dataSeed],
     },
   }
 }
+
+const startSentence = ({ from }: RunConfig): string =>
+  from ? ` Began with the parameters of ${from.checkpoint}; the optimiser ${from.optimizer === 'kept' ? 'went on from there' : 'began anew'}.` : ''
 
 /** What the model is trained by beside its predictions. */
 const auxiliarySection = (series: Series[]) => ({

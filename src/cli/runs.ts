@@ -13,7 +13,7 @@ export const command = (): Command =>
 const listCommand = (): Command =>
   new Command('list')
     .summary('the runs of a folder')
-    .description('Lists the runs of a folder: model, corpus, steps, tokens, bits per byte in training and on held-out documents, perplexity there, and the best checkpoint.')
+    .description('Lists the runs of a folder: model, corpus, the checkpoint it began from, steps, tokens, bits per byte in training and on held-out documents, perplexity there, and the best checkpoint.')
     .argument('[folder]', 'where runs are', 'runs')
     .addOption(jsonOption())
     .action(async (folder: string, options: { json?: boolean }) => {
@@ -55,6 +55,7 @@ function listText(runs: readonly RunSummary[]): string {
     run.name,
     run.reference,
     run.corpus,
+    startText(run),
     `${run.step}/${run.steps}`,
     run.tokens.toLocaleString('en'),
     number(run.trainingBitsPerByte, 3),
@@ -63,12 +64,20 @@ function listText(runs: readonly RunSummary[]): string {
     run.best === undefined ? '-' : `${number(run.best.bitsPerByte)} (step ${run.best.step})`,
     run.bestCheckpoint ?? '-',
   ])
-  return columns([['run', 'model', 'corpus', 'steps', 'tokens', 'training', 'held out', 'perplexity', 'best held out', 'best checkpoint'], ...rows])
+  return columns([['run', 'model', 'corpus', 'began from', 'steps', 'tokens', 'training', 'held out', 'perplexity', 'best held out', 'best checkpoint'], ...rows])
+}
+
+/** `old step-00000400` for a checkpoint of the run `old`, its path for one that lies elsewhere. */
+const startText = ({ from }: RunSummary): string => {
+  if (!from) return '-'
+  const parts = /([^/\\]+)[/\\]checkpoints[/\\]([^/\\]+)$/.exec(from.checkpoint)
+  return `${parts ? `${parts[1]} ${parts[2]}` : from.checkpoint}${from.optimizer === 'kept' ? ' with its optimiser' : ''}`
 }
 
 function comparisonText(runs: readonly RunHistory[], differences: readonly ConfigurationDifference[]): string {
   const rows = differences.map(({ key, values }) => [key, ...values.map((value) => (value === undefined ? '-' : JSON.stringify(value)))])
   const results: [string, (run: RunHistory) => string][] = [
+    ['began from', startText],
     ['steps', (run) => String(run.step)],
     ['tokens', (run) => run.tokens.toLocaleString('en')],
     ['bits per byte, training', (run) => number(run.trainingBitsPerByte, 3)],
@@ -110,8 +119,8 @@ function comparisonReport(runs: readonly RunHistory[], differences: readonly Con
         title: 'Held-out documents',
         chart: chart('Bits per byte, held out', curves((run) => run.evaluations)),
         table: {
-          columns: ['run', 'model', 'corpus', 'steps', 'tokens', 'bits per byte, held out', 'perplexity, held out', 'best, bits per byte', 'best checkpoint'],
-          rows: runs.map((run) => [run.name, run.reference, run.corpus, run.step, run.tokens, run.heldOut?.bitsPerByte ?? null, run.heldOut?.perplexity ?? null, run.best?.bitsPerByte ?? null, run.bestCheckpoint]),
+          columns: ['run', 'model', 'corpus', 'began from', 'steps', 'tokens', 'bits per byte, held out', 'perplexity, held out', 'best, bits per byte', 'best checkpoint'],
+          rows: runs.map((run) => [run.name, run.reference, run.corpus, startText(run), run.step, run.tokens, run.heldOut?.bitsPerByte ?? null, run.heldOut?.perplexity ?? null, run.best?.bitsPerByte ?? null, run.bestCheckpoint]),
         },
       },
       { title: 'Training', chart: chart('Bits per byte, training', curves((run) => run.reports), 0.6) },

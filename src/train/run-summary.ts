@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly reference: string
   readonly model: string
   readonly corpus: string
+  /** The checkpoint whose parameters the run began with, and whether the optimiser went on from there; null where they were drawn. */
+  readonly from: { readonly checkpoint: string; readonly optimizer: 'fresh' | 'kept' } | null
   /** Steps done, of those that are planned. */
   readonly step: number
   readonly steps: number
@@ -58,6 +60,7 @@ export async function readRun(path: string): Promise<RunHistory> {
     reference: config.reference,
     model: config.model.model as string,
     corpus: config.run.data.corpus,
+    from: config.run.from ? { checkpoint: config.run.from.checkpoint, optimizer: config.run.from.optimizer } : null,
     step: Math.max(last?.step ?? 0, evaluations.at(-1)?.step ?? 0),
     steps: config.run.steps,
     tokens: finite((last?.totals as { tokens?: unknown } | undefined)?.tokens ?? 0),

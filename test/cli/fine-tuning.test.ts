@@ -38,6 +38,10 @@ it('a model without memory gets one, goes on, and is read with a larger one', { 
   expect(model).toMatchObject({ width: 16, segmentLength: 16, cacheLength: 32, memorySize: 32, gateBias: -6 })
   expect(saved).toMatchObject({ from: { checkpoint: 'runs/xl/checkpoints/step-00000006', optimizer: 'fresh' }, freeze: ['layers.0'] })
 
+  const report = await readFile(join(cwd, 'runs/mt/report.html'), 'utf8')
+  expect(report).toContain('Began with the parameters of runs/xl/checkpoints/step-00000006; the optimiser began anew.')
+  expect(report).toContain('engram train memorizing-transformer:tiny --from runs/xl/checkpoints/step-00000006')
+
   const resumed = await run('train', '--resume', 'runs/mt', '--steps', '4', '--json')
   expect(lines(resumed.stdout).filter(({ event }) => event === 'from' || event === 'done')).toMatchObject([{ event: 'done', step: 4 }])
 

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { preset } from '../../src/models/registry.ts'
 import { checkRunConfig } from '../../src/train/run-config.ts'
@@ -11,9 +11,9 @@ let cwd: string
 const run = (...args: string[]) => engram(['runs', ...args], { cwd })
 
 /** A run folder as training leaves it, with these held-out losses after every 10 steps. */
-async function writeRun(name: string, memorySize: number, heldOut: readonly (number | null)[]): Promise<void> {
+async function writeRun(name: string, memorySize: number, heldOut: readonly (number | null)[], from?: object): Promise<void> {
   const { config } = preset('memorizing-transformer', 'tiny', { memorySize })
-  const folder = await createRunFolder(join(cwd, 'runs', name), { reference: 'tiny', model: config as never, run: checkRunConfig({ steps: 30, data: { corpus: 'proofs' } }) })
+  const folder = await createRunFolder(join(cwd, 'runs', name), { reference: 'tiny', model: config as never, run: checkRunConfig({ steps: 30, data: { corpus: 'proofs' }, ...(from ? { from } : {}) }) })
   for (const [i, bitsPerByte] of heldOut.entries()) {
     const step = 10 * (i + 1)
     await appendMetrics(folder, { event: 'report', step, bitsPerByte: 3 - i, perplexity: 2 ** (3 - i), totals: { tokens: 100 * step } })
@@ -40,9 +40,9 @@ describe('engram runs', () => {
     const { status, stdout, stderr } = await run()
     expect(status).toBe(0)
     expect(stdout).toMatchInlineSnapshot(`
-      "run    model  corpus  steps  tokens  training  held out  perplexity  best held out     best checkpoint
-      large  tiny   proofs  30/30  3,000   1.000     2.3000    4.92        2.2500 (step 20)  step-00000020
-      small  tiny   proofs  20/30  2,000   2.000     -         -           2.6000 (step 10)  step-00000010
+      "run    model  corpus  began from  steps  tokens  training  held out  perplexity  best held out     best checkpoint
+      large  tiny   proofs  -           30/30  3,000   1.000     2.3000    4.92        2.2500 (step 20)  step-00000020
+      small  tiny   proofs  -           20/30  2,000   2.000     -         -           2.6000 (step 10)  step-00000010
       "
     `)
     expect(stderr).toMatch(/^engram: warning: runs\/broken cannot be read: runs\/broken\/config.json is not JSON/)
@@ -57,6 +57,7 @@ describe('engram runs', () => {
       model.memorySize  128    64
 
                                large          small
+      began from               -              -
       steps                    30             20
       tokens                   3,000          2,000
       bits per byte, training  1.000          2.000
@@ -73,6 +74,25 @@ describe('engram runs', () => {
     const { runs, differences } = JSON.parse((await run('compare', 'runs/small', 'runs/large', 'runs/large', '--json')).stdout)
     expect(differences).toEqual([{ key: 'model.memorySize', values: [64, 128, 128] }])
     expect(runs[1]).toMatchObject({ name: 'large', heldOut: { step: 30, bitsPerByte: 2.3 }, best: { step: 20, bitsPerByte: 2.25 } })
+  })
+
+  it('tells where runs began from', async () => {
+    const folder = await mkdtemp(join(cwd, 'begun-'))
+    const checkpoint = 'runs/large/checkpoints/step-00000020'
+    for (const [name, from] of [['anew', { checkpoint }], ['kept', { checkpoint, optimizer: 'kept' }], ['file', { checkpoint: 'elsewhere/weights' }]] as const) {
+      await writeRun(join('..', basename(folder), name), 128, [2.5], from)
+    }
+    expect((await run('list', basename(folder))).stdout).toMatchInlineSnapshot(`
+      "run   model  corpus  began from                              steps  tokens  training  held out  perplexity  best held out     best checkpoint
+      anew  tiny   proofs  large step-00000020                     10/30  1,000   3.000     2.5000    5.66        2.5000 (step 10)  step-00000010
+      file  tiny   proofs  elsewhere/weights                       10/30  1,000   3.000     2.5000    5.66        2.5000 (step 10)  step-00000010
+      kept  tiny   proofs  large step-00000020 with its optimiser  10/30  1,000   3.000     2.5000    5.66        2.5000 (step 10)  step-00000010
+      "
+    `)
+    const paths = ['anew', 'kept'].map((name) => join(folder, name))
+    expect((await run('compare', ...paths)).stdout).toMatch(/^began from +large step-00000020 {2}large step-00000020 with its optimiser$/m)
+    expect(JSON.parse((await run('compare', ...paths, '--json')).stdout).runs).toMatchObject([{ from: { checkpoint, optimizer: 'fresh' } }, { from: { checkpoint, optimizer: 'kept' } }])
+    expect(JSON.parse((await run('list', '--json')).stdout).runs).toMatchObject([{ from: null }, { from: null }])
   })
 
   it('needs two, and runs', async () => {
