@@ -3,6 +3,7 @@ import type { CompressionConfig } from '../nn/compress-layer.ts'
 import { auxiliaryLosses } from '../nn/compression-loss.ts'
 import { compressions } from '../nn/compression.ts'
 import { activations } from '../nn/feed-forward.ts'
+import { type SearchLowering, searchLowerings } from '../knn/plan.ts'
 import { searches } from '../nn/retrieved-attention.ts'
 import { type Retrieval, retrievals } from '../nn/retrieval-plan.ts'
 import { normKinds } from '../nn/norm.ts'
@@ -80,6 +81,8 @@ export const memoryKeys = {
   search: z.enum(searches).default('exact'),
   /** Share of the true neighbours that an approximate search has to find on average. */
   recallTarget: z.number().gt(0).max(1).default(0.95),
+  /** How an approximate search is carried out: chosen by target and sizes (on a CPU it is then exact), or one of the ways of `searchLowerings`. */
+  searchLowering: z.enum(['auto', ...searchLowerings]).default('auto'),
   /** How attention gets at the neighbours' keys and values: chosen by target and sizes, or one of the ways of `retrievals`. */
   retrieval: z.enum(['auto', ...retrievals]).default('auto'),
   /** First bias of the gates: 0 mixes evenly; -6 leaves the local result almost alone, for fine-tuning a model trained without memory. */
@@ -139,6 +142,7 @@ export interface MemoryConfig {
   readonly memoryDtype: Common['computeDtype']
   readonly search: (typeof searches)[number]
   readonly recallTarget: number
+  readonly searchLowering: SearchLowering | 'auto'
   readonly retrieval: Retrieval | 'auto'
   readonly gateBias: number
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type DecoderConfig, cacheKeys, checkCommon, commonKeys, completeCommon, decoderMeaning, memoryKeys } from './decoder-config.ts'
+import { type DecoderConfig, type MemoryConfig, cacheKeys, checkCommon, commonKeys, completeCommon, decoderMeaning, memoryKeys } from './decoder-config.ts'
 import { type DecoderParameters, type DecoderState, applyDecoder, initialDecoder, initialDecoderState } from './decoder.ts'
 import type { LanguageModel } from './model.ts'
 
@@ -22,8 +22,14 @@ export const memorizingTransformerSchema = z
     }),
   )
 
-function checkMemory(config: { neighbours: number; memorySize: number; memoryLayers: readonly number[]; layers: number }, issue: Issue): void {
-  const { neighbours, memorySize, memoryLayers, layers } = config
+interface MemoryInput extends Pick<MemoryConfig, 'neighbours' | 'memorySize' | 'memoryLayers' | 'search' | 'searchLowering'> {
+  readonly layers: number
+}
+
+function checkMemory(config: MemoryInput, issue: Issue): void {
+  const { neighbours, memorySize, memoryLayers, layers, search, searchLowering } = config
+  if (search === 'exact' && searchLowering !== 'auto' && searchLowering !== 'exact')
+    issue('searchLowering', `"${searchLowering}" is a way of the approximate search, but search is "exact": set search to "approximate"`)
   if (memorySize > 0 && neighbours > memorySize) issue('neighbours', `${neighbours} neighbours are more than the memorySize of ${memorySize}`)
   for (const layer of memoryLayers)
     if (layer > layers) issue('memoryLayers', `there is no layer ${layer}: the model has layers 1 to ${layers}`)
@@ -33,8 +39,8 @@ function checkMemory(config: { neighbours: number; memorySize: number; memoryLay
 export type MemorizingTransformerConfig = z.output<typeof memorizingTransformerSchema>
 
 function decoderConfig(config: MemorizingTransformerConfig): DecoderConfig {
-  const { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, retrieval, gateBias, ...rest } = config
-  return { ...rest, attention: 'normalized', memory: { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, retrieval, gateBias } }
+  const { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, searchLowering, retrieval, gateBias, ...rest } = config
+  return { ...rest, attention: 'normalized', memory: { memorySize, neighbours, memoryLayers, memoryDtype, search, recallTarget, searchLowering, retrieval, gateBias } }
 }
 
 /**

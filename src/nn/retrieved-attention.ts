@@ -5,8 +5,9 @@ import { shortType } from '../ir/types.ts'
 import { unmixedIndex } from '../knn/mix-rows.ts'
 import { type RowOrder, nearest } from '../knn/nearest.ts'
 import { positionBits } from '../knn/packed.ts'
-import { type SearchPlan, chooseLowering } from '../knn/plan.ts'
+import { type SearchLowering, type SearchPlan, chooseLowering } from '../knn/plan.ts'
 import type { Neighbours } from '../knn/top-k.ts'
+import { failIn } from '../lib/library-error.ts'
 import { maskedSoftmax } from '../lib/softmax.ts'
 import { wideType } from '../lib/wide.ts'
 import { multiply, subtract } from '../ops/arithmetic.ts'
@@ -40,6 +41,8 @@ export interface RetrievedAttentionOptions {
   readonly search: (typeof searches)[number]
   /** Share of the true neighbours that an approximate search has to find on average. */
   readonly recallTarget: number
+  /** Takes this lowering of the approximate search instead of the one that `chooseLowering` chooses. */
+  readonly searchLowering?: SearchLowering | 'auto' | undefined
   /** Takes this way to the rows instead of the one that `chooseRetrieval` chooses. */
   readonly retrieval?: Retrieval | 'auto' | undefined
 }
@@ -61,10 +64,10 @@ export interface RetrievedAttention {
  * found; its scores are products in the memory's type. Throws `OpError`. Source: Wu et al. 2022, section 3.2.
  */
 export function retrievedAttention(queries: Tensor, memory: KeysAndValues, options: RetrievedAttentionOptions): RetrievedAttention {
-  const { filled, neighbours, search, recallTarget, rowOrder = 'any', retrieval = 'auto' } = options
+  const { filled, neighbours, rowOrder = 'any', retrieval = 'auto' } = options
   const [asked, keys, values] = stopGradient([queries, memory.keys, memory.values])
   const memorySize = keys.shape[2]
-  const wanted = { k: neighbours, recallTarget: search === 'exact' ? 1 : recallTarget }
+  const wanted = { k: neighbours, ...searchAsked(options) }
   // Of rows that are mixed, their stored order has nothing to do with anything, and `filled` is of that order.
   const found = nearest(convert(asked, keys.dtype), keys, { ...wanted, valid: filled, rowOrder: rowOrder === 'mixed' ? 'unrelated' : 'any' })
   const places = rowOrder === 'mixed' ? select(isThere(found), unmixedIndex(found.indices, memorySize), found.indices) : found.indices
@@ -85,6 +88,16 @@ export function retrievedAttention(queries: Tensor, memory: KeysAndValues, optio
     const rows = (plan.retrieval === 'gather' ? fetchRows : fetchPackedRows)({ keys, values }, found.indices)
     return { ...attendRows(queries, rows, found), places }
   })
+}
+
+/** What `nearest` is asked for. The custom call is refused where no compiler takes it. Throws `OpError`. */
+function searchAsked({ search, recallTarget, searchLowering = 'auto' }: RetrievedAttentionOptions): { recallTarget: number; lowering?: SearchLowering } {
+  if (search === 'exact') return { recallTarget: 1 }
+  if (searchLowering === 'auto') return { recallTarget }
+  const target = currentTarget()
+  if (searchLowering === 'custom-call' && target !== 'tpu' && target !== 'interpreter')
+    failIn('retrievedAttention', `searchLowering "custom-call" compiles for TPUs alone, and ${target ? `the target is ${target}` : 'no target is named'}: partial-reduce, packed and packed-2 run everywhere`)
+  return { recallTarget, lowering: searchLowering }
 }
 
 /** Scores are computed again from the rows fetched, so that the gradient reaches the queries. */

@@ -47,6 +47,16 @@ describe('configurations that cannot be', () => {
     `)
   })
 
+  test('a way of the approximate search beside the exact one', () => {
+    expect(complaint({ searchLowering: 'packed' })).toMatchInlineSnapshot(`
+      "the configuration of memorizing-transformer:
+        searchLowering: "packed" is a way of the approximate search, but search is "exact": set search to "approximate""
+    `)
+    expect(complaint({ search: 'approximate', searchLowering: 'packed2' })).toMatch(/searchLowering: "packed2" is not allowed \(expected one of "auto"\|"exact"\|"custom-call"/)
+    expect(configure({ ...base, searchLowering: 'exact' }).config).toMatchObject({ search: 'exact', searchLowering: 'exact' })
+    expect(configure({ ...base, search: 'approximate', searchLowering: 'packed' }).config).toMatchObject({ searchLowering: 'packed' })
+  })
+
   test('memory layers that are not there', () => {
     expect(complaint({ memoryLayers: [2, 3, 2] })).toMatchInlineSnapshot(`
       "the configuration of memorizing-transformer:

@@ -107,6 +107,32 @@ describe.each(retrievals)('retrieved attention by %s', (retrieval) => {
   })
 })
 
+describe('a way of the approximate search by name', () => {
+  const [size, k] = [1024, 64]
+  const inputs = [randomArray('f32', [1, 1, 8, d], 5), randomArray('f32', [1, 1, size, d], 6), randomArray('f32', [1, 1, size, d], 7), HostArray.from('bool', [new Array(size).fill(true)])] as const
+  const found = (searchLowering: Options['searchLowering']) =>
+    Array.from(evaluate(attention({ neighbours: k, search: 'approximate', recallTarget: 0.5, searchLowering, retrieval: 'gather' }), ...inputs).places.data as Int32Array)
+
+  /** How many of the 8 times k places are in the other's row of the same query. */
+  const shared = (places: readonly number[], best: readonly number[]): number =>
+    places.filter((place, i) => best.slice(k * Math.floor(i / k), k * Math.floor(i / k) + k).includes(place)).length
+
+  test('is taken without a target, where nothing would be lost otherwise', () => {
+    const best = found('exact')
+    expect(found('auto')).toEqual(best)
+    for (const lowering of ['partial-reduce', 'packed', 'packed-2'] as const) {
+      expect(shared(found(lowering), best)).toBeLessThan(8 * k)
+      expect(shared(found(lowering), best)).toBeGreaterThan(0.5 * 8 * k)
+    }
+  })
+
+  test('the custom call is refused where no compiler takes it', () => {
+    expect(() => found('custom-call')).toThrow(/searchLowering "custom-call" compiles for TPUs alone, and no target is named: partial-reduce, packed and packed-2 run everywhere/)
+    expect(() => withTarget('cpu', () => found('custom-call'))).toThrow(/the target is cpu/)
+    expect(shared(withTarget('interpreter', () => found('custom-call')), found('exact'))).toBeGreaterThan(0.5 * 8 * k)
+  })
+})
+
 describe('masked-dense', () => {
   test('also takes places that tie with the worst neighbour', () => {
     const queries = build('f64', [1, 1, 1, 2], ([, , , i]) => (i === 0 ? 1 : 0))
