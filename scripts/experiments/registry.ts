@@ -9,6 +9,7 @@ const experiments: Readonly<Record<string, () => Promise<{ experiment: Experimen
   'memory-resize': () => import('./memory-resize.ts'),
   'fine-tuning': () => import('./fine-tuning.ts'),
   compression: () => import('./compression.ts'),
+  search: () => import('./search.ts'),
 }
 
 export const experimentNames = Object.keys(experiments)
