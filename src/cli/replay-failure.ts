@@ -29,7 +29,7 @@ export async function replayFailure(path: string, backend: BackendName): Promise
   const arrays = await readTensors(path, names.map((name, i) => ({ name, type: init.outputs[i] })), { anyNumbers: true })
   const session = await startSession(backend)
   try {
-    const program = await session.compile(trainProgram(trained, run, stateSpec(init)))
+    const program = await session.compile(session.lower(() => trainProgram(trained, run, stateSpec(init))))
     const { state, metrics } = program.call(session.put(unflatten(init.outputStructure, arrays)) as never, batch as never)
     const after = await Promise.all(flatten(state, isDeviceBuffer, 'the state').leaves.map(async (leaf, i) => [names[i], notFiniteCount(await leaf.read())] as const))
     const measured = await Promise.all(Object.entries(metrics).map(async ([name, buffer]) => [name, (await buffer.read()).item() as number] as const))

@@ -50,8 +50,8 @@ export class Inspector {
 
   /** Compiles the programs. `parameters` are the parameters' types. */
   static async create(session: Session, trained: TrainedModel, parameters: unknown, { slots = 1 }: InspectorOptions = {}): Promise<Inspector> {
-    const init = inspectionInitProgram(trained, slots)
-    const step = inspectionProgram(trained, slots, parameters, unflatten(init.outputStructure, init.outputs))
+    const init = session.lower(() => inspectionInitProgram(trained, slots))
+    const step = session.lower(() => inspectionProgram(trained, slots, parameters, unflatten(init.outputStructure, init.outputs)))
     const [compiledInit, compiledStep] = await Promise.all([session.compile(init), session.compile(step)])
     return new Inspector(trained, slots, compiledInit, compiledStep)
   }

@@ -1,6 +1,7 @@
 import type { Backend, CompileOptions, CompileStatistics, Compiled, DeviceBuffer } from '../ir/backend.ts'
 import { HostArray } from '../ir/host-array.ts'
 import type { Tensor } from '../ir/module.ts'
+import { currentTarget, withTarget } from '../trace/target.ts'
 import { type MapTree, flatten, flattenLike, unflatten } from '../trace/tree.ts'
 import type { HostOf } from './evaluate.ts'
 import type { Program } from './program.ts'
@@ -28,6 +29,11 @@ export class Session {
   /** `cpu`, `tpu`, `interpreter`. */
   get platform(): string {
     return this.backend.platform
+  }
+
+  /** Traces with this session's target, so that functions of several spellings take that which is best there: `session.lower(() => lower(f, spec))`. */
+  lower<R>(build: () => R): R {
+    return withTarget(this.platform === 'tpu' ? 'tpu' : currentTarget(), build)
   }
 
   /** Compiles a program. Rejects with the backend's typed error, which carries the compiler's message. */

@@ -44,8 +44,8 @@ export class Evaluator {
 
   /** Compiles the two programs. `parameters` are the parameters' types. */
   static async create(session: Session, trained: TrainedModel, batchSize: number, parameters: unknown): Promise<Evaluator> {
-    const init = evaluationInitProgram(trained, batchSize)
-    const step = evaluateProgram(trained, batchSize, parameters, unflatten(init.outputStructure, init.outputs))
+    const init = session.lower(() => evaluationInitProgram(trained, batchSize))
+    const step = session.lower(() => evaluateProgram(trained, batchSize, parameters, unflatten(init.outputStructure, init.outputs)))
     const [compiledInit, compiledStep] = await Promise.all([session.compile(init), session.compile(step)])
     return new Evaluator(trained, compiledInit, compiledStep, batchSize)
   }

@@ -53,9 +53,9 @@ export class Generator {
 
   /** Compiles the programs for one way of drawing. `parameters` are the parameters' types. */
   static async create(session: Session, trained: TrainedModel, parameters: unknown, sampling: Sampling): Promise<Generator> {
-    const init = evaluationInitProgram(trained, 1)
+    const init = session.lower(() => evaluationInitProgram(trained, 1))
     const state = unflatten(init.outputStructure, init.outputs)
-    const programs = [init, readProgram(trained, parameters, state), nextProgram(trained, parameters, state, sampling)] as const
+    const programs = session.lower(() => [init, readProgram(trained, parameters, state), nextProgram(trained, parameters, state, sampling)] as const)
     const [compiledInit, read, next] = await Promise.all(programs.map((program) => session.compile(program as never)))
     return new Generator(trained, compiledInit, read, next)
   }

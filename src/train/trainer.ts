@@ -137,11 +137,11 @@ export class Trainer {
       })
     if (config.computeDtype === 'f64')
       throw new TrainError('computeDtype "f64" is for checking gradients: models are trained in "f32" or "bf16"', 'RUN_CONFIGURATION')
-    const init = initProgram(options, run)
+    const init = session.lower(() => initProgram(options, run))
     const spec = stateSpec(init)
     const beginHere = (checkpoint: string | undefined): Promise<Beginning> => begin(session, options, init, checkpoint)
     const beginning = await beginHere(options.resume)
-    const program = await session.compile(trainProgram(options, run, spec))
+    const program = await session.compile(session.lower(() => trainProgram(options, run, spec)))
     return new Trainer({ session, options, program, stateStructure: init.outputStructure, parameterSpec: spec.parameters, begin: beginHere, beginning })
   }
 
