@@ -1,3 +1,4 @@
+import { pageHead } from '../report/page-head.ts'
 import { renderFooter, renderTable } from '../report/render.ts'
 import type { Generated } from '../report/report.ts'
 import { pageStyle } from '../report/style.ts'
@@ -47,16 +48,7 @@ export function renderInspection(inspection: Inspection): string {
   const { title, subtitle, document, memory } = inspection
   const totals = documentTotals(document, inspection.tokenBytes)
   return [
-    '<!doctype html>',
-    '<html lang="en">',
-    '<head>',
-    '<meta charset="utf-8">',
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; script-src \'unsafe-inline\'; img-src data:">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark">',
-    '<meta name="generator" content="engram">',
-    `<title>${escapeHtml(title)}</title>`,
-    `<style>\n${pageStyle}\n${inspectionStyle}\n</style>`,
+    ...pageHead(title, `${pageStyle}\n${inspectionStyle}`),
     '</head>',
     '<body>',
     `<header class="top"><div><h1>${escapeHtml(title)}</h1><p>${escapeHtml(subtitle)}</p></div>${totalsRow(totals)}</header>`,

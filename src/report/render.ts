@@ -1,5 +1,6 @@
 import type { ChartData, CurveFacts } from './chart.ts'
 import { chartData, curveFacts } from './chart.ts'
+import { pageHead } from './page-head.ts'
 import { pageScript } from './page-script.ts'
 import type { Card, Chart, Code, Generated, Report, ReportSection, Table } from './report.ts'
 import { checkReport } from './report.ts'
@@ -122,17 +123,7 @@ export function renderReport(report: Report): string {
   const hasCharts = page.charts.length > 0
   const uplot = hasCharts ? readUplot() : { script: '', style: '' }
   return [
-    '<!doctype html>',
-    '<html lang="en">',
-    '<head>',
-    '<meta charset="utf-8">',
-    // The page may run and show what is in it, and may ask no server for anything.
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; script-src \'unsafe-inline\'; img-src data:">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark">',
-    '<meta name="generator" content="engram">',
-    `<title>${escapeHtml(report.title)}</title>`,
-    `<style>\n${hasCharts ? `${uplot.style}\n` : ''}${pageStyle}\n</style>`,
+    ...pageHead(report.title, `${hasCharts ? `${uplot.style}\n` : ''}${pageStyle}`),
     '</head>',
     '<body>',
     '<main>',
