@@ -22,8 +22,8 @@ export interface Plan {
 /**
  * The model of the experiments. Small for the steps that minutes on a CPU core allow, with a short cache, so that what lies further back than a few
  * lines can come from the memory alone. Two layers: the first brings the tokens before into each place, which the second, with the memory, looks for;
- * for that two heads of the first begin with the tokens before, and outputs by copying. Without these starts neither model gets
- * there in some thousand steps, and the memory is worth nothing: its neighbours are places like this one, not what followed there.
+ * for that two heads of the first begin with the tokens before, and outputs by copying. In trials these starts helped with and without
+ * a memory; heads that copy what followed had not formed in 1,500 steps even so (docs/guide/experiments.md).
  */
 export const size = {
   vocabularySize: 2048,
@@ -46,8 +46,8 @@ export const size = {
 export const memory = { memorySize: 8192, neighbours: 8, memoryLayers: [2], gateBias: -1 } as const
 
 /**
- * Thirty-two slots and documents cut at 4,096 tokens let few steps see many documents: with longer ones the parameters learn those that are being
- * read by heart, and held-out documents get worse while the training loss falls. Evaluation reads them at up to 32,768 tokens.
+ * Thirty-two slots and documents cut at 4,096 tokens let few steps see many documents, since the parameters learn those that are being read.
+ * Evaluation reads them at up to 32,768 tokens.
  */
 export const batchSize = 32
 export const maxDocumentTokens = 4096
